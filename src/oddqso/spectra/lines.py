@@ -1,0 +1,58 @@
+"""Emission lines of quasars, and observed-frame bands where the sky or the atmosphere leaves its mark."""
+
+from typing import Final, NamedTuple
+
+
+class Line(NamedTuple):
+    """An emission line: label and laboratory wavelength in vacuum [Angstrom]."""
+
+    name: str
+    wave_angstrom: float
+    broad: bool
+
+
+# Vanden Berk et al. 2001, AJ 122, 549, table 2; laboratory wavelengths in vacuum.
+LINES: Final = (
+    Line("O VI", 1033.82, True),
+    Line("Lyα", 1215.67, True),
+    Line("N V", 1240.14, True),
+    Line("O I", 1305.42, True),
+    Line("C II", 1335.30, True),
+    Line("Si IV", 1399.41, True),
+    Line("N IV]", 1486.50, True),
+    Line("C IV", 1549.06, True),
+    Line("He II", 1640.42, True),
+    Line("O III]", 1663.48, True),
+    Line("N III]", 1750.26, True),
+    Line("Al III", 1857.40, True),
+    Line("C III]", 1908.73, True),
+    Line("C II]", 2326.44, True),
+    Line("[Ne IV]", 2423.83, False),
+    Line("Mg II", 2798.75, True),
+    Line("[Ne V]", 3426.85, False),
+    Line("[O II]", 3728.48, False),
+    Line("[Ne III]", 3869.86, False),
+    Line("Hδ", 4102.89, True),
+    Line("Hγ", 4341.69, True),
+    Line("He II", 4687.02, True),
+    Line("Hβ", 4862.68, True),
+    Line("[O III]", 4960.30, False),
+    Line("[O III]", 5008.24, False),
+    Line("He I", 5877.25, True),
+    Line("[O I]", 6302.05, False),
+    Line("Hα", 6564.61, True),
+    Line("[S II]", 6725.48, False),
+)
+"""Lines worth a label, by wavelength."""
+
+LYMAN_ALPHA_ANGSTROM: Final = 1215.67
+
+SKY_LINES_ANGSTROM: Final = (
+    (4043.0, 4051.0), (4353.0, 4365.0), (5457.0, 5467.0), (5571.0, 5590.0), (5883.0, 5903.0), (6295.0, 6317.0),
+)  # fmt: skip
+"""Strong sky lines, observed frame (masks of the DESI Lyman-alpha group)."""
+
+TELLURIC_ANGSTROM: Final = (
+    (6860.0, 6978.0), (7154.0, 7348.0), (7584.0, 7713.0), (8092.0, 8424.0), (8926.0, 9824.0),
+)  # fmt: skip
+"""Deep telluric bands, observed frame: O2 B, H2O, O2 A, H2O, H2O."""
