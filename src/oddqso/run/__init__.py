@@ -1,1 +1,1 @@
-"""To come."""
+"""Runs: stages, fingerprints, resuming, executors. Knows nothing of astronomy."""
