@@ -200,7 +200,7 @@ class Runner:
             shown = "\n".join(f"  {record.shard}: {record.error}" for record in failed[:_MAX_ERRORS_SHOWN])
             more = f"\n  ... and {len(failed) - _MAX_ERRORS_SHOWN} more" if len(failed) > _MAX_ERRORS_SHOWN else ""
             raise StageError(
-                f"stage {stage.name} failed on {len(failed)} of {len(tasks)} shards, the others are kept:\n{shown}{more}"
+                f"stage {stage.name} failed on {len(failed)} of {len(tasks)} shards (others kept):\n{shown}{more}"
             )
         return [{"name": name, "n_rows": n_rows} for name, n_rows in rows.items()]
 

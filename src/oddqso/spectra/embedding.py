@@ -1,5 +1,6 @@
 """`Embedding`: what the model makes of a batch of spectra."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -56,6 +57,17 @@ class Embedding:
     def __getitem__(self, rows: slice | NDArray[Any]) -> Self:
         """Some of the rows, by slice, indices or boolean mask; the grid is shared."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "wave"})
+
+    def latents_only(self) -> Self:
+        """The same without reconstructions: a grid of no pixels."""
+        return replace(self, wave=self.wave[:0], model=self.model[:, :0], model_sigma=self.model_sigma[:, :0])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Several batches on one grid as one."""
+        names = [f.name for f in fields(cls) if f.name != "wave"]
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(wave=parts[0].wave, **joined)
 
     def to_table(self) -> pa.Table:
         """An Arrow table of one row a spectrum; the grid stands in the schema's metadata."""

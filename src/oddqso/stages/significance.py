@@ -1,0 +1,31 @@
+"""significance: one score out of many, its p-value and its q-value, and what may be claimed."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oddqso.run.files import write_json, writing
+from oddqso.run.shards import Shards
+from oddqso.run.stage import Context, Stage
+from oddqso.significance.params import SignificanceParams
+
+
+def significance(
+    context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path
+) -> None:
+    """Fill ``out`` with ``table.parquet``, ``claim.json`` and ``flatness.json``."""
+    from oddqso.significance.assess import assess
+
+    facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
+    scores = scored.columns(*(name for name in next(iter(scored)).column_names if name.startswith("SCORE_")))
+    assessment = assess(pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names]), params)
+    with writing(out / "table.parquet") as aside:
+        pq.write_table(assessment.table, aside)
+    write_json(out / "claim.json", assessment.claim)
+    write_json(out / "flatness.json", assessment.flatness)
+
+
+STAGE = Stage(
+    "significance", kind="gather", reads=("prepare", "score"), function=significance, params=SignificanceParams
+)

@@ -1,0 +1,37 @@
+"""train: the model learns from the strict spectra of the FIT split."""
+
+from pathlib import Path
+
+from oddqso.embed.params import TrainParams
+from oddqso.errors import DataError
+from oddqso.run.shards import Shards
+from oddqso.run.stage import Context, Stage
+from oddqso.stages.rows import teaching, teaching_spectra
+
+_MIN_SPECTRA = 32
+
+
+def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path) -> None:
+    """Train in ``out``, going on from what a killed attempt left there.
+
+    Raises
+    ------
+    DataError
+        If there are too few spectra to learn from.
+    """
+    from oddqso.embed.training import train as train_model
+
+    n_teaching = sum(len(teaching(table)) for table in prepared)
+    if n_teaching < _MIN_SPECTRA:
+        raise DataError(
+            f"only {n_teaching} spectra of the FIT split are strict, too few to train on (at least {_MIN_SPECTRA}); "
+            "raise [sample] fit_fraction, lower [prepare] strict_snr_min, or give more spectra"
+        )
+
+    def tell(_: str, done: float) -> None:
+        context.progress(done)
+
+    train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell)
+
+
+STAGE = Stage("train", kind="gather", reads=("prepare",), function=train, params=TrainParams, resumable=True)
