@@ -6,9 +6,11 @@ import pytest
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real spectra; tests that need it skip where it is absent."""
+    """The folder of real spectra: tests that need it skip without ODDQSO_REAL_DATA, and fail if that names no such folder."""
     name = os.environ.get("ODDQSO_REAL_DATA", "")
-    folder = Path(name)
-    if not name or not (folder / "sdss-desi-layout").is_dir():
+    if not name:
         pytest.skip("set ODDQSO_REAL_DATA to the folder of real spectra (with sdss-desi-layout/ and desi-edr/) to run this")
+    folder = Path(name)
+    if not (folder / "sdss-desi-layout").is_dir() or not (folder / "desi-edr").is_dir():
+        pytest.fail(f"ODDQSO_REAL_DATA={name} does not hold sdss-desi-layout/ and desi-edr/")
     return folder
