@@ -1,3 +1,10 @@
-"""Find strange quasars in DESI spectra."""
+"""Find strange quasars in DESI spectra.
+
+The verbs of the command line, for notebooks:
+
+>>> import oddqso
+>>> found = oddqso.run("desi/", "runs/first", workers=4)  # doctest: +SKIP
+>>> found.catalog()  # doctest: +SKIP
+"""
 
 __version__ = "0.1.0"

@@ -23,7 +23,11 @@ def evidence(ingested: pa.Table, prepared: pa.Table, embedded: pa.Table) -> Any:
     from oddqso.prepare.native import model_to_native
     from oddqso.score.evidence import Evidence
 
-    spectra, ready, embedding = Spectra.from_table(ingested), Spectra.from_table(prepared), Embedding.from_table(embedded)
+    spectra, ready, embedding = (
+        Spectra.from_table(ingested),
+        Spectra.from_table(prepared),
+        Embedding.from_table(embedded),
+    )
     model, model_sigma = model_to_native(embedding.model, embedding.model_sigma, ready.scale, ready.ebv)
     return Evidence(
         target_id=spectra.target_id,
@@ -54,6 +58,4 @@ def score(
     return pa.concat_tables(pieces)
 
 
-STAGE = Stage(
-    "score", kind="map", reads=("ingest", "prepare", "embed", "fit"), function=score, params=ScoreParams
-)
+STAGE = Stage("score", kind="map", reads=("ingest", "prepare", "embed", "fit"), function=score, params=ScoreParams)

@@ -11,15 +11,15 @@ from oddqso.run.stage import Context, Stage
 from oddqso.significance.params import SignificanceParams
 
 
-def significance(
-    context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path
-) -> None:
+def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
     """Fill ``out`` with ``table.parquet``, ``claim.json`` and ``flatness.json``."""
     from oddqso.significance.assess import assess
 
     facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
     scores = scored.columns(*(name for name in next(iter(scored)).column_names if name.startswith("SCORE_")))
-    assessment = assess(pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names]), params)
+    assessment = assess(
+        pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names]), params
+    )
     with writing(out / "table.parquet") as aside:
         pq.write_table(assessment.table, aside)
     write_json(out / "claim.json", assessment.claim)

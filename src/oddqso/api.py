@@ -1,0 +1,365 @@
+"""The verbs of oddqso, for notebooks and for the command line."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oddqso.config import Settings, commented_toml, make_settings, read_settings
+from oddqso.errors import ConfigError, DataError, StageError
+from oddqso.report.results import SpectrumView
+from oddqso.run.directory import RunDirectory
+from oddqso.run.executors import make_executor
+from oddqso.run.files import read_json, write_json, writing
+from oddqso.run.progress import Progress, Silent
+from oddqso.run.runner import Runner
+from oddqso.stages import STAGES
+from oddqso.stages.views import catalog_row, spectrum_views
+
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """How far one stage of a run has come."""
+
+    name: str
+    state: str
+    """``complete``, ``outdated`` (made with other settings or input), ``under way`` or ``to do``."""
+    n_rows: int
+    n_shards: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's directory, to look into.
+
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    """
+
+    path: Path
+
+    def catalog(self) -> pa.Table:
+        """The released catalog, best candidates first (`oddqso.catalog.columns` says what each column is)."""
+        return pq.read_table(self._complete("release") / "catalog.parquet")
+
+    def metrics(self) -> dict[str, Any]:
+        """Every figure of the report."""
+        content: dict[str, Any] = read_json(self._complete("report") / "metrics.json")
+        return content
+
+    def claim(self) -> dict[str, Any]:
+        """What the list may claim: counts, the shortest list that can be, and the sentence."""
+        content: dict[str, Any] = read_json(self._complete("significance") / "claim.json")
+        return content
+
+    def report(self) -> Path:
+        """The report's page."""
+        return self._complete("report") / "index.html"
+
+    def spectrum(self, target_id: int) -> SpectrumView:
+        """Data and reconstruction of one target, on native pixels in the units of the files."""
+        self._complete("embed")
+        return spectrum_views(RunDirectory(self.path), [target_id])[0]
+
+    def row(self, target_id: int) -> dict[str, Any]:
+        """The catalog's row of one target."""
+        self._complete("release")
+        return catalog_row(RunDirectory(self.path), target_id)
+
+    def status(self) -> list[StageStatus]:
+        """How far each stage has come."""
+        return status(self.path)
+
+    def _complete(self, stage: str) -> Path:
+        directory = RunDirectory(self.path)
+        if directory.manifest(stage) is None:
+            raise StageError(f"stage {stage} of {self.path} is not complete; run `oddqso run --run {self.path}`")
+        return directory.stage(stage)
+
+
+def init(path: Path | str = "oddqso.toml") -> Path:
+    """Write a commented file of all settings with their defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the file exists.
+    """
+    path = Path(path)
+    if path.exists():
+        raise ConfigError(f"{path} exists; remove it or name another file")
+    with writing(path) as aside:
+        aside.write_text(commented_toml())
+    return path
+
+
+def run(
+    input: Path | str | None = None,
+    run: Path | str = "run",
+    *,
+    config: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    settings: Settings | None = None,
+    workers: int = 1,
+    start: str | None = None,
+    until: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Bring a run up to date: from DESI files to a ranked catalog and its report.
+
+    Parameters
+    ----------
+    input : path, optional
+        A folder of DESI files; not needed to go on with a run.
+    run : path
+        The run's directory; an unfinished run goes on where it was.
+    config : path, optional
+        A file of settings (`init` writes one). Without it a run goes on with the settings it has.
+    overrides : sequence of str
+        Single settings as ``section.name=value``.
+    settings : Settings, optional
+        Instead of ``config``.
+    workers : int
+        Worker processes.
+    start, until : str, optional
+        First stage to do again, last stage to do.
+    progress : Progress, optional
+        Is told how far the run has come.
+
+    Raises
+    ------
+    OddqsoError
+        With what was wrong and what to do; finished work is kept.
+    """
+    for name in (start, until):
+        if name is not None and name not in STAGE_NAMES:
+            raise ConfigError(f"there is no stage {name!r}; the stages are {', '.join(STAGE_NAMES)}")
+    if start and until and STAGE_NAMES.index(start) > STAGE_NAMES.index(until):
+        raise ConfigError(f"stage {start} comes after stage {until}; there is nothing to do between them")
+    directory = RunDirectory(Path(run))
+    record = directory.record()
+    folder = _input(input, record, directory.root)
+    chosen = _settings(settings, config, overrides, record)
+    with directory.locked():
+        _guard(directory, record, chosen)
+        _write_record(directory, folder, chosen)
+        with make_executor(workers) as executor:
+            _runner(directory, folder, chosen).run(executor, progress or Silent(), first=start, last=until)
+    return Run(directory.root)
+
+
+def _runner(directory: RunDirectory, folder: Path, settings: Settings) -> Runner:
+    return Runner(directory, STAGES, settings.of_stages(), folder, settings.seed)
+
+
+def _input(input: Path | str | None, record: dict[str, Any] | None, root: Path) -> Path:
+    if input is None:
+        if record is None:
+            raise ConfigError(f"{root} is no run yet: name the folder of DESI files, `oddqso run INPUT --run {root}`")
+        input = record["input"]
+    folder = Path(input).expanduser().resolve()
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; name the folder that holds the DESI files")
+    if record is not None and Path(record["input"]) != folder:
+        raise ConfigError(f"{root} is a run on {record['input']}, not on {folder}; choose another folder with --run")
+    return folder
+
+
+def _settings(
+    settings: Settings | None, config: Path | str | None, overrides: Sequence[str], record: dict[str, Any] | None
+) -> Settings:
+    if settings is not None:
+        return settings
+    if config is None and record is not None:
+        kept = make_settings(record["settings"], "the settings in run.json")
+        if not overrides:
+            return kept
+        changed = read_settings(None, overrides).model_dump(exclude_unset=True)
+        return make_settings(_merge(kept.model_dump(), changed), "the settings")
+    return read_settings(Path(config) if config else None, overrides)
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    merged = {
+        name: _merge(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+        for name, value in new.items()
+    }
+    return old | merged
+
+
+def _guard(directory: RunDirectory, record: dict[str, Any] | None, settings: Settings) -> None:
+    """Refuse a new salt once p-values were looked at: it would choose the split by its outcome."""
+    if record is None or directory.manifest("significance") is None:
+        return
+    if record["settings"]["sample"]["salt"] != settings.sample.salt:
+        raise ConfigError(
+            f"the salt of the split cannot change in {directory.root}: its p-values have been seen; "
+            "start another run with --run"
+        )
+
+
+def _write_record(directory: RunDirectory, folder: Path, settings: Settings) -> None:
+    from oddqso import __version__
+
+    record = {"oddqso": __version__, "input": str(folder), "settings": settings.model_dump(mode="json")}
+    if directory.record() != record:
+        directory.write_record(record)
+
+
+def status(run: Path | str) -> list[StageStatus]:
+    """How far each stage of a run has come.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is no run.
+    """
+    directory = RunDirectory(Path(run))
+    record = directory.record()
+    if record is None:
+        raise ConfigError(f"{run} is no run: it has no run.json")
+    settings = make_settings(record["settings"], "the settings in run.json")
+    try:
+        prints = _runner(directory, Path(record["input"]), settings).fingerprints()
+    except DataError:
+        prints = {}
+    states = []
+    for name in STAGE_NAMES:
+        manifest = directory.manifest(name)
+        shards = manifest["shards"] if manifest else []
+        if manifest is not None:
+            state = "complete" if not prints or manifest["fingerprint"] == prints[name] else "outdated"
+        else:
+            state = "under way" if prints and directory.partial(name, prints[name]).exists() else "to do"
+        n_rows = sum(shard["n_rows"] for shard in shards)
+        states.append(StageStatus(name, state, n_rows, len(shards), manifest["seconds"] if manifest else 0.0))
+    return states
+
+
+def show(target_id: int, run: Path | str, plot: Path | str | None = None) -> tuple[list[str], Path]:
+    """One target in words and as a plot.
+
+    Returns
+    -------
+    list of str, Path
+        The words, and the image that was written (by default ``show/{target_id}.png`` in the run's folder).
+    """
+    from oddqso.report.spectrum_plot import plot_spectrum
+    from oddqso.report.words import describe
+
+    opened = Run(Path(run))
+    row, view = opened.row(target_id), opened.spectrum(target_id)
+    words = describe(row, view)
+    path = Path(plot) if plot else opened.path / "show" / f"{target_id}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plot_spectrum(view, row, path)
+    return words, path
+
+
+def report(run: Path | str, *, progress: Progress | None = None) -> Path:
+    """Make the report of a complete run again, and say where it is."""
+    return _verb_run(None, run, start="report", progress=progress).report()
+
+
+_verb_run = run
+
+
+def simulate(
+    out: Path | str,
+    *,
+    n_target: int = 2000,
+    seed: int = 1,
+    overrides: Sequence[str] = (),
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a simulated survey in the layout of DESI DR1, with its truth table.
+
+    Parameters
+    ----------
+    out : path
+        The tree's root. A survey that is complete there with the same parameters is left as it is.
+    n_target : int
+        Targets, contaminants included.
+    seed : int
+        Same seed, same bytes, whatever the number of workers.
+    overrides : sequence of str
+        More parameters as ``name=value`` (`oddqso.desi.survey.SurveyParams`).
+    workers : int
+        Worker processes.
+    progress : Progress, optional
+        Is told how far it has come.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds another survey, or a parameter is wrong.
+    """
+    from functools import partial
+
+    from oddqso.desi.survey import SurveyParams, plan_survey, write_catalogs, write_pixel
+
+    params = _survey_params(SurveyParams, n_target, seed, overrides)
+    out, progress = Path(out), progress or Silent()
+    record = json.loads(json.dumps({"params": params.model_dump(mode="json")}))
+    marker = out / "survey.json"
+    with RunDirectory(out).locked():
+        if marker.exists():
+            if read_json(marker) == record:
+                progress.skip("simulate")
+                return out
+            raise ConfigError(f"{out} holds a survey with other parameters; choose another folder")
+        plans = plan_survey(params)
+        progress.begin("simulate", sum(plan.n_target for plan in plans), 0, "spectra")
+        with make_executor(workers) as executor:
+            for written in executor.map(partial(write_pixel, out=out, params=params), plans):
+                progress.advance(written.n_target)
+        write_catalogs(out, params, plans)
+        write_json(marker, record)
+    progress.end("simulate", 0.0, f"{sum(plan.n_target for plan in plans):,} targets in {out}")
+    return out
+
+
+def _survey_params(model: Any, n_target: int, seed: int, overrides: Sequence[str]) -> Any:
+    from pydantic import ValidationError
+
+    content: dict[str, Any] = {"n_target": n_target, "seed": seed}
+    for word in overrides:
+        name, equals, text = word.partition("=")
+        if not equals or name not in model.model_fields:
+            raise ConfigError(f"--set {word!r}: give name=value; the names are {', '.join(model.model_fields)}")
+        content[name] = text
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"{e['loc'][0]} = {e['input']!r}: {e['msg']}" for e in error.errors())) from None
+
+
+def demo(
+    run: Path | str = "runs/demo", *, n_target: int = 2000, workers: int | None = None, progress: Progress | None = None
+) -> Run:
+    """Simulate a small survey, run it through, and write its report: minutes on two cores.
+
+    Returns
+    -------
+    Run
+        The survey lies in its folder ``survey``.
+    """
+    n_workers = workers or os.cpu_count() or 1
+    survey = simulate(Path(run) / "survey", n_target=n_target, workers=n_workers, progress=progress)
+    overrides = DEMO_SETTINGS if RunDirectory(Path(run)).record() is None else ()
+    return _verb_run(survey, run, overrides=overrides, workers=n_workers, progress=progress)
+
+
+DEMO_SETTINGS: tuple[str, ...] = ("sample.fit_fraction=0.4", "sample.calibration_fraction=0.3")
+"""A small survey gives more of its spectra to the model than a large one."""
