@@ -1,1 +1,1 @@
-"""To come."""
+"""Detectors of oddness behind one protocol: residuals, matched filters, latent density; higher is odder."""

@@ -1,0 +1,61 @@
+"""Fit the detectors to ordinary spectra, store them as plain arrays, load them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from oddqso.errors import DataError
+from oddqso.score.params import FitParams, ScoreParams
+from oddqso.score.protocol import Arrays
+from oddqso.score.registry import SCORES, plugin_scores
+from oddqso.spectra import Embedding
+
+
+def fit_scores(training: Embedding, params: FitParams, rng: np.random.Generator) -> dict[str, Arrays]:
+    """Every detector, fitted, as plain arrays by name.
+
+    Parameters
+    ----------
+    training : Embedding
+        Ordinary spectra of the FIT split, at most ``params.max_spectra`` of them.
+    params : FitParams
+        Settings of the latent detectors.
+    rng : numpy.random.Generator
+        Each detector gets a generator of its own from it, so that adding one changes no other.
+
+    Examples
+    --------
+    >>> from oddqso.testing import make_embedding
+    >>> fitted = fit_scores(make_embedding(60), FitParams(forest_trees=5), np.random.default_rng(1))
+    >>> list(fitted)
+    ['CHI2', 'NARROW', 'BROAD', 'GMM', 'FOREST', 'KL']
+    """
+    kinds = SCORES + (plugin_scores() if params.plugins else ())
+    streams = rng.spawn(len(kinds))
+    return {
+        kind.name: kind.make(params, ScoreParams()).fit(training, stream).to_arrays()
+        for kind, stream in zip(kinds, streams, strict=True)
+    }
+
+
+def save_fit(folder: Path, fitted: dict[str, Arrays]) -> None:
+    """Write one ``<name>.npz`` a detector, without pickles."""
+    for name, arrays in fitted.items():
+        np.savez(folder / f"{name.lower()}.npz", allow_pickle=False, **arrays)
+
+
+def load_fit(folder: Path) -> dict[str, Arrays]:
+    """Read what `save_fit` wrote.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no fitted detectors.
+    """
+    fitted: dict[str, Arrays] = {}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path, allow_pickle=False) as stored:
+            fitted[path.stem.upper()] = dict(stored)
+    if not fitted:
+        raise DataError(f"{folder} holds no fitted detectors (*.npz); run the stage fit")
+    return fitted

@@ -1,0 +1,75 @@
+"""Settings of the detectors: how they are fitted, and how they look at a spectrum."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from oddqso.params import Params
+
+
+def _scales(scales: tuple[int, ...]) -> tuple[int, ...]:
+    if not scales or any(s < 1 or s & (s - 1) for s in scales) or list(scales) != sorted(set(scales)):
+        raise ValueError(f"scales must be ascending powers of two, as 1, 2, 4; found {scales}")
+    return scales
+
+
+Scales = Annotated[tuple[int, ...], AfterValidator(_scales)]
+"""Standard deviations of Gaussian filters, ascending powers of two [native pixels]."""
+
+
+class FitParams(Params):
+    """How the latent detectors learn what is ordinary.
+
+    Examples
+    --------
+    >>> FitParams().forest_trees
+    200
+    """
+
+    max_spectra: int = Field(100_000, ge=1)
+    """At most this many spectra are used."""
+    plugins: bool = False
+    """Also use the detectors that other packages offer under the entry point group ``oddqso.scores``."""
+    active_kl_nat: float = Field(0.1, ge=0)
+    """A latent unit is active if its mean divergence from the prior is above this [nat]."""
+    gmm_components: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
+    """Numbers of Gaussians to try; the Bayesian information criterion picks one."""
+    gmm_min_weight: float = Field(0.02, ge=0, lt=1)
+    """Gaussians that hold a smaller share of the spectra are dropped: a handful of odd ones is no population."""
+    gmm_regularization: float = Field(1e-3, gt=0)
+    """Added to the variances of standardized latents."""
+    forest_trees: int = Field(200, ge=1)
+    """Number of trees of the Isolation Forest."""
+    forest_samples: int = Field(256, ge=2)
+    """Spectra that one tree sees."""
+
+
+class ScoreParams(Params):
+    """How the residual detectors look at a spectrum.
+
+    Examples
+    --------
+    >>> ScoreParams(broad_scales=(8, 24))
+    Traceback (most recent call last):
+        ...
+    pydantic_core._pydantic_core.ValidationError: 1 validation error for ScoreParams
+    ...
+    """
+
+    batch_size: int = Field(256, ge=1)
+    """Spectra that are scored at a time; bounds the memory and changes nothing else."""
+    chi_clip: float = Field(10.0, gt=0)
+    """Whitened residuals are clipped here in chi2, so that one cosmic ray does not own it [sigma]."""
+    narrow_scales: Scales = (1, 2, 4)
+    """Widths (standard deviation) of the narrow matched filters [native pixels of 0.8 Angstrom]."""
+    broad_scales: Scales = (8, 16, 32, 64, 128, 256)
+    """Widths (standard deviation) of the broad matched filters [native pixels of 0.8 Angstrom]."""
+    coherence: float = Field(0.5, ge=0, le=1)
+    """Share of the model's error that all pixels under one filter have in common; 0 takes pixels as independent."""
+    min_filter_coverage: float = Field(0.5, ge=0, le=1)
+    """A filter counts where at least this share of its weight lies on good pixels."""
+    model_floor: float = Field(0.1, gt=0)
+    """Filters scale with the model, but with no less than this share of its mean, so that light can be found
+    where the model has none."""
+    sky_noise_factor: float = Field(1.0, ge=1)
+    """Noise is multiplied by this inside strong sky lines and deep telluric bands."""
