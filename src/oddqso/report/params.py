@@ -1,0 +1,22 @@
+"""Settings of the report."""
+
+from oddqso.params import Params
+
+
+class ReportParams(Params):
+    """What the report shows."""
+
+    n_candidates: int = 100
+    """How many of the oddest spectra get a figure."""
+    n_reconstructions: int = 9
+    """How many held-out ordinary spectra are shown as examples of good and of bad reconstructions, each."""
+    n_quality: int = 2000
+    """How many held-out ordinary spectra measure the accuracy of the reconstruction, at most."""
+    n_bootstrap: int = 200
+    """Resamplings behind each bootstrap interval."""
+    false_positive_rate: float = 0.01
+    """The false-positive rate at which completeness is quoted where the truth is known."""
+    figure_width_pixels: int = 920
+    """Width of a candidate's figure in the page [pixel]."""
+    pdf: bool = True
+    """Write the summary plots as PDF besides PNG."""
