@@ -86,7 +86,7 @@ class Evidence:
         return np.asarray((self.quality & np.uint32(UNSCORABLE)) == 0)
 
     def pixels(self) -> tuple[NDArray[np.float32], ...]:
-        """Flux, ivar, model and model_sigma as the kernels want them: (n_spec, n_wave) float32, contiguous, read-only."""
+        """Flux, ivar, model, model_sigma as the kernels want them: (n_spec, n_wave) float32, contiguous, read-only."""
         return tuple(_read_only(getattr(self, name)) for name in _FLOATS)
 
 

@@ -187,8 +187,9 @@ def _peaks(
     """
     coherence, min_coverage, floor, reach = settings[0], settings[1], settings[2], settings[3]
     n_wave = flux.shape[1]
-    signal, power, common, good = (np.empty(n_wave, np.float32) for _ in range(4))
-    top, variance, shared, covered = (np.empty(n_wave, np.float32) for _ in range(4))
+    sums, answers = np.empty((4, n_wave), np.float32), np.empty((4, n_wave), np.float32)
+    signal, power, common, good = sums[0], sums[1], sums[2], sums[3]
+    top, variance, shared, covered = answers[0], answers[1], answers[2], answers[3]
     for i in range(flux.shape[0]):
         total = 0.0
         n_good = 0
@@ -212,8 +213,8 @@ def _peaks(
         n, factor, best = n_wave, 1, np.float32(-1)
         for k in range(scales.shape[0]):
             while scales[k] > 2 * factor:
-                for values in (signal, power, common, good):
-                    _halve(values, n)
+                for row in range(4):
+                    _halve(sums[row], n)
                 n = (n + 1) // 2
                 factor *= 2
             taps = _gaussian(scales[k] / factor, reach)

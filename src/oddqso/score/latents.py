@@ -57,6 +57,8 @@ class ActiveUnits:
 def unit_kl(embedding: Embedding) -> NDArray[np.float64]:
     """Mean divergence of each latent unit from the standard normal prior, (n_latent,) [nat].
 
+    A single spectrum counts with at most 5 nat, so that a few odd ones cannot make a unit look active.
+
     Examples
     --------
     >>> from oddqso.testing import make_embedding
@@ -64,8 +66,9 @@ def unit_kl(embedding: Embedding) -> NDArray[np.float64]:
     [True, True, False, False]
     """
     mean, sigma = embedding.latent.astype(np.float64), np.maximum(embedding.latent_sigma.astype(np.float64), 1e-12)
-    divergence: NDArray[np.float64] = (0.5 * (mean**2 + sigma**2 - 1) - np.log(sigma)).mean(axis=0)
-    return divergence
+    divergence = 0.5 * (mean**2 + sigma**2 - 1) - np.log(sigma)  # (n_spec, n_latent)
+    typical: NDArray[np.float64] = np.minimum(divergence, 5.0).mean(axis=0)
+    return typical
 
 
 def active_units(embedding: Embedding, params: FitParams) -> ActiveUnits:

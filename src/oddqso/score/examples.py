@@ -1,0 +1,79 @@
+"""Small synthetic evidence, for tests, doctests and the authors of detectors; quick to make, not meant to be real."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from oddqso.score.evidence import Evidence
+from oddqso.spectra.grid import native_grid
+from oddqso.testing import make_embedding
+
+
+def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_error: float = 0.02) -> Evidence:
+    """Power laws, reconstructed perfectly, with white noise and an ordinary latent vector.
+
+    Parameters
+    ----------
+    n_spec : int
+        How many spectra.
+    seed : int
+        Same seed, same evidence.
+    snr : float
+        Signal-to-noise ratio of a pixel.
+    model_error : float
+        What the model says of its own error, as a share of itself.
+
+    Examples
+    --------
+    >>> make_evidence(3).flux.shape
+    (3, 7781)
+    """
+    rng = np.random.default_rng(seed)
+    wave = native_grid()
+    slope = rng.normal(-1.5, 0.3, n_spec)[:, None]
+    model = (rng.lognormal(0, 1, n_spec)[:, None] * (wave / 6000) ** slope).astype(np.float32)  # (n_spec, n_wave)
+    embedding = make_embedding(n_spec, seed=seed)
+    return Evidence(
+        target_id=embedding.target_id,
+        z=rng.uniform(0.8, 3.0, n_spec),
+        quality=np.zeros(n_spec, np.uint32),
+        wave=wave,
+        flux=(model * (1 + rng.normal(0, 1 / snr, model.shape))).astype(np.float32),
+        ivar=((snr / model) ** 2).astype(np.float32),
+        model=model,
+        model_sigma=(model_error * model).astype(np.float32),
+        latent=embedding.latent,
+        latent_sigma=embedding.latent_sigma,
+        kl=embedding.kl,
+    )
+
+
+def plant(
+    evidence: Evidence, row: int, *, wave_angstrom: float, sigma_angstrom: float, height: float, latent: float = 0.0
+) -> Evidence:
+    """The same evidence with a Gaussian feature in one row, and its latent vector moved.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Left as it is.
+    row : int
+        The row to make odd.
+    wave_angstrom, sigma_angstrom : float
+        Center and standard deviation of the feature [Angstrom].
+    height : float
+        As a share of the model; negative takes light away.
+    latent : float
+        Added to every latent unit; the divergence grows by half its square a unit.
+
+    Examples
+    --------
+    >>> odd = plant(make_evidence(2), 1, wave_angstrom=5000, sigma_angstrom=20, height=-0.8)
+    >>> bool(odd.flux[1].sum() < make_evidence(2).flux[1].sum())
+    True
+    """
+    flux, vector, kl = evidence.flux.copy(), evidence.latent.copy(), evidence.kl.copy()
+    flux[row] += height * evidence.model[row] * np.exp(-0.5 * ((evidence.wave - wave_angstrom) / sigma_angstrom) ** 2)
+    vector[row] += latent
+    kl[row] += 0.5 * latent**2 * evidence.latent.shape[1]
+    return replace(evidence, flux=flux, latent=vector, kl=kl)
