@@ -39,8 +39,9 @@ def make_tables(n_spec: int, seed: int = 0) -> dict[str, pa.Table]:
     for name in ("NARROW", "BROAD"):
         score |= {
             f"PEAK_{name}_WAVE": masked(rng.uniform(3600, 9824, n_spec), dtype=np.float32),
-            f"PEAK_{name}_SCALE": masked(np.full(n_spec, 3.2), dtype=np.float32),
+            f"PEAK_{name}_SCALE": masked(np.full(n_spec, 4), dtype=np.int16),
             f"PEAK_{name}_SIGN": masked(rng.choice([-1, 1], n_spec), dtype=np.int8),
+            f"PEAK_{name}_DEPTH": masked(rng.uniform(-1, 1, n_spec), dtype=np.float32),
             f"PEAK_{name}_SIGMA": masked(rng.uniform(3, 30, n_spec), dtype=np.float32),
         }
     significance = {"TARGETID": pa.array(target_id)}

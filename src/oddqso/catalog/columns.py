@@ -117,13 +117,21 @@ def _peak_columns(name: str) -> tuple[Column, ...]:
     return (
         Column(f"PEAK_{name}_WAVE", "float32", "Angstrom", "em.wl", f"Observed wavelength of {what}", "score"),
         Column(
-            f"PEAK_{name}_SCALE", "float32", "Angstrom", "spect.line.width",
-            f"Gaussian sigma of {what}, observed frame", "score",
+            f"PEAK_{name}_SCALE", "int32", "pixel", "spect.line.width",
+            f"Gaussian sigma of {what}, in native pixels of 0.8 Angstrom", "score", True,
         ),
         Column(
-            f"PEAK_{name}_SIGN", "int32", "", "meta.code", f"Sign of {what}: 1 excess, -1 deficit", "score", True
+            f"PEAK_{name}_SIGN", "int32", "", "meta.code",
+            f"Sign of {what}: 1 more light than the model, -1 less", "score", True,
         ),
-        Column(f"PEAK_{name}_SIGMA", "float32", "", "stat.snr", f"Significance of {what} before any trials", "score"),
+        Column(
+            f"PEAK_{name}_SIGMA", "float32", "", "stat.snr",
+            f"Significance of {what} if the model's error were independent from pixel to pixel", "score",
+        ),
+        Column(
+            f"PEAK_{name}_DEPTH", "float32", "", "phot.flux.density;arith.ratio",
+            f"Height of the Gaussian that fits {what} best, as a share of the model", "score",
+        ),
     )  # fmt: skip
 
 
