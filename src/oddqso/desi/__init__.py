@@ -1,1 +1,1 @@
-"""To come."""
+"""All that knows DESI files: what a folder holds, the sample of a run, coadds to `Spectra`, and back."""

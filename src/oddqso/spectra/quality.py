@@ -37,6 +37,8 @@ class Quality(IntFlag):
     """The redshift is outside the range of the model; not scored."""
     NO_SPECTRUM = 1 << 14
     """The catalog names a spectrum that its file does not hold; not scored."""
+    NO_EBV = 1 << 15
+    """Neither catalog nor file knows E(B-V); the spectrum is not dereddened."""
 
 
 UNSCORABLE: Final = Quality.NO_DATA | Quality.FEW_PIXELS | Quality.NO_CONTINUUM | Quality.Z_RANGE | Quality.NO_SPECTRUM
