@@ -231,7 +231,7 @@ class FitsFile:
 
     def _read_into(self, buffer: NDArray[np.uint8], offset: int) -> None:
         with self._complaints():
-            view, done = memoryview(buffer), 0
+            view, done = memoryview(buffer.data), 0
             if self._stream is not None:
                 self._stream.seek(offset)
             while done < len(view):

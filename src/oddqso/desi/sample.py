@@ -240,7 +240,9 @@ class _Cuts:
         ]  # fmt: skip
 
     def steps(self) -> list[WaterfallStep]:
-        steps = [WaterfallStep("rows found", "rows of catalogs, redrock files and coadds", *(2 * [self.counts[0]]))]
+        steps = [
+            WaterfallStep("rows found", "rows of catalogs, redrock files and coadds", self.counts[0], self.counts[0])
+        ]
         for i, (name, description, _) in enumerate(self.declared()):
             steps.append(WaterfallStep(name, description, self.counts[i], self.counts[i + 1]))
         return steps

@@ -1,1 +1,1 @@
-"""To come."""
+"""Native spectra to model spectra: dereddened, rebinned, scaled; and a model back to the pixels."""

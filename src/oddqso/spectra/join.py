@@ -4,13 +4,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from oddqso.spectra.grid import ARMS, N_NATIVE, arm_grid, arm_start
+from oddqso.spectra.grid import ARMS, N_NATIVE, arm_start
 from oddqso.spectra.quality import Quality
 
 _NONFINITE, _NEGATIVE = int(Quality.NONFINITE), int(Quality.NEGATIVE_IVAR)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _join_arm(flux, ivar, mask, start, good_above, flux_out, ivar_out, quality):  # type: ignore[no-untyped-def]
     """Add one arm to the sums.
 
@@ -94,7 +94,7 @@ def join_arms(
 
     Examples
     --------
-    >>> ones = {arm: np.ones((1, len(arm_grid(arm))), np.float32) for arm in "BR"}
+    >>> ones = {"B": np.ones((1, 2751), np.float32), "R": np.ones((1, 2326), np.float32)}
     >>> flux, ivar, quality = join_arms(ones, ones, {}, 1)
     >>> ivar[0, [0, 2700, 5000]].tolist(), Quality(int(quality[0])).name
     ([1.0, 2.0, 1.0], 'MISSING_Z')
