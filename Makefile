@@ -12,7 +12,7 @@ demo: $(VENV)/.core
 
 ## check the code and pass the tests
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks docs

@@ -64,7 +64,9 @@ def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
         try:
             content = tomllib.loads(path.read_text())
         except OSError as error:
-            raise ConfigError(f"cannot read the settings {path}: {error.strerror}; make one with `oddqso init`") from error
+            raise ConfigError(
+                f"cannot read the settings {path}: {error.strerror}; make one with `oddqso init`"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for word in overrides:

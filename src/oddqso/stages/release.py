@@ -37,7 +37,7 @@ def release(
         name: read_json(folder / "manifest.json")["fingerprint"]
         for name, folder in (("sample", sample), ("score", scored.folder), ("significance", significance))
     }
-    write_release(catalog, out, {f"{name}_fingerprint": value for name, value in prints.items()})
+    write_release(catalog, out, {f"{name}_fingerprint": value for name, value in prints.items()}, params)
     quality = facts["QUALITY"].to_numpy()
     n_scored = int((quality & UNSCORABLE == 0).sum())
     flagged = [

@@ -20,7 +20,7 @@ def sample(context: Context, *, params: SampleParams, out: Path) -> None:
     DataError
         If no quasar is left.
     """
-    from oddqso.desi.catalogs import find_inputs
+    from oddqso.desi.paths import find_inputs
     from oddqso.desi.sample import make_sample
 
     table, waterfall = make_sample(find_inputs(context.input), params)
@@ -54,8 +54,8 @@ def read_shard(folder: Path, shard: str | None) -> pa.Table:
 
 def inventory(root: Path, params: SampleParams) -> str:
     """The state of the input files: names, sizes and times of change."""
-    from oddqso.desi.catalogs import find_inputs
-    from oddqso.desi.catalogs import inventory as state
+    from oddqso.desi.paths import find_inputs
+    from oddqso.desi.paths import inventory as state
 
     return state(find_inputs(root))
 

@@ -79,11 +79,11 @@ def catalog_row(directory: RunDirectory, target_id: int) -> dict[str, Any]:
     return row
 
 
-def ordinary_views(directory: RunDirectory, catalog: pa.Table, n_most: int, rng: np.random.Generator) -> list[int]:
+def ordinary_targets(catalog: pa.Table, n_most: int, rng: np.random.Generator) -> list[int]:
     """Targets to judge reconstructions by: strict, held out (CALIBRATION), scored; at most ``n_most`` at random."""
     held_out = pc.and_(
         pc.equal(catalog["SPLIT"], "CALIBRATION"), pc.and_(catalog["STRICT"], pc.is_valid(catalog["SCORE"]))
     )
     target_ids = np.sort(catalog.filter(held_out)["TARGETID"].to_numpy())
     chosen = rng.permutation(len(target_ids))[:n_most]
-    return [int(t) for t in target_ids[np.sort(chosen)]]
+    return [int(target_id) for target_id in target_ids[np.sort(chosen)]]

@@ -1,0 +1,120 @@
+"""Make the pages of docs/reference from the code; with --check, say which are stale and fail."""
+
+import inspect
+import sys
+from pathlib import Path
+
+import typer.main
+from pydantic.fields import FieldInfo
+
+from oddqso import api
+from oddqso.catalog.columns import columns_page
+from oddqso.cli import app
+from oddqso.config import Settings
+from oddqso.desi.survey import SurveyParams
+from oddqso.params import Params
+from oddqso.reports.metrics_page import metrics_page
+from oddqso.spectra.quality import UNSCORABLE, Quality
+from oddqso.stages import STAGES
+
+REFERENCE = Path(__file__).parent / "reference"
+MADE = "*This page is made from the code by `make docs`.*\n"
+
+
+def settings_page() -> str:
+    """Every setting, its default and its meaning."""
+    text = f"# Settings\n\n{MADE}\nAs in `oddqso.toml` (`oddqso init` writes it), one section a stage.\n"
+    return text + _section(Settings, Settings(), "", "Top level")
+
+
+def _section(model: type[Params], values: Params, prefix: str, title: str) -> str:
+    rows, deeper = "", ""
+    for name, field in model.model_fields.items():
+        value = getattr(values, name)
+        if isinstance(value, Params):
+            deeper += _section(type(value), value, f"{prefix}{name}.", f"[{prefix}{name}]\n\n{_words(field)}")
+        else:
+            rows += f"| `{name}` | `{value!r}` | {_words(field)} |\n"
+    table = f"\n| setting | default | meaning |\n|---|---|---|\n{rows}" if rows else "\nNothing to set yet.\n"
+    return f"\n## {title}\n{table}{deeper}"
+
+
+def _words(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split()).replace("|", "\\|")
+
+
+def command_page() -> str:
+    """Every command, its arguments and options."""
+    text = f"# Commands\n\n{MADE}"
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        text += f"\n## oddqso {name}\n\n{command.help}\n\n"
+        for parameter in command.params:
+            names = ", ".join(f"`{word}`" for word in parameter.opts)
+            kind = "argument" if parameter.param_type_name == "argument" else "option"
+            default = (
+                ""
+                if parameter.default in (None, ...) or callable(parameter.default)
+                else f" Default: `{parameter.default}`."
+            )
+            needed = " Needed." if parameter.required else ""
+            text += f"- {names} ({kind}): {getattr(parameter, 'help', '') or ''}{needed}{default}\n"
+    text += "\n## Parameters of `oddqso simulate --set`\n"
+    text += _section(SurveyParams, SurveyParams(), "", "SurveyParams").replace("\n## SurveyParams\n", "")
+    return text
+
+
+def python_page() -> str:
+    """The verbs in Python."""
+    text = f"# In Python\n\n{MADE}\n`import oddqso` offers the verbs of the command line.\n"
+    for verb in (api.run, api.status, api.show, api.report, api.simulate, api.demo, api.init):
+        text += f"\n## oddqso.{verb.__name__}\n\n```python\n{verb.__name__}{_signature(verb)}\n```\n\n```text\n{inspect.getdoc(verb)}\n```\n"
+    text += f"\n## oddqso.Run\n\n```text\n{inspect.getdoc(api.Run)}\n```\n"
+    for name, member in inspect.getmembers(api.Run, inspect.isfunction):
+        if not name.startswith("_"):
+            text += f"\n- `{name}{inspect.signature(member)}`: {(inspect.getdoc(member) or '').splitlines()[0]}"
+    return text + "\n"
+
+
+def _signature(verb: object) -> str:
+    return str(inspect.signature(verb)).replace("pathlib._local.", "").replace("pathlib.", "")  # type: ignore[arg-type]
+
+
+def stages_page() -> str:
+    """The stages and the quality bits."""
+    text = f"# Stages and quality bits\n\n{MADE}\n| stage | kind | reads | version |\n|---|---|---|---|\n"
+    for stage in STAGES:
+        text += f"| `{stage.name}` | {stage.kind} | {', '.join(stage.reads) or 'the input'} | {stage.version} |\n"
+    text += "\nA map stage works shard by shard; a gather stage sees all shards at once.\n\n"
+    text += "## Bits of QUALITY\n\n| bit | value | name | scored |\n|---|---|---|---|\n"
+    for bit in Quality:
+        scored = "no" if bit & UNSCORABLE else "yes"
+        text += f"| {bit.value.bit_length() - 1} | {bit.value} | {bit.name} | {scored} |\n"
+    return text
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "commands.md": command_page,
+    "python.md": python_page,
+    "stages.md": stages_page,
+    "columns.md": columns_page,
+    "metrics.md": metrics_page,
+}
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    stale = []
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, make()
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        sys.exit(f"stale: {', '.join(stale)} in {REFERENCE}; run `make docs`")
+
+
+if __name__ == "__main__":
+    main()

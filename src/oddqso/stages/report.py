@@ -1,0 +1,72 @@
+"""report: the page that a person looks at, its plots, and every figure in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from oddqso.report.params import ReportParams
+from oddqso.run.directory import RunDirectory
+from oddqso.run.files import read_json
+from oddqso.run.shards import Shards
+from oddqso.run.stage import Context, Stage
+from oddqso.stages.views import ordinary_targets, spectrum_views
+
+
+def report(
+    context: Context,
+    trained: Path,
+    embedded: Shards,
+    significance: Path,
+    released: Path,
+    *,
+    params: ReportParams,
+    out: Path,
+) -> None:
+    """Fill ``out`` with ``index.html``, ``metrics.json`` and ``plots/``."""
+    from oddqso.report.results import Results
+    from oddqso.report.write import write_report
+
+    directory = RunDirectory(released.parent)
+    catalog = pq.read_table(released / "catalog.parquet")
+    waterfall = read_json(released / "waterfall.json")
+    truth = context.input / "truth.parquet"
+    record: dict[str, Any] = directory.record() or {}
+    results = Results(
+        title=context.input.name,
+        is_simulated=truth.exists(),
+        catalog=catalog,
+        waterfall=waterfall["steps"],
+        claim=read_json(significance / "claim.json") | {"flatness": read_json(significance / "flatness.json")},
+        curves=pq.read_table(trained / "curves.parquet"),
+        model_card=read_json(trained / "model.json"),
+        spectra=lambda target_ids: spectrum_views(directory, list(target_ids)),
+        ordinary=ordinary_targets(catalog, params.n_quality, context.rng()),
+        truth=pq.read_table(truth) if truth.exists() else None,
+        settings=record.get("settings", {}),
+        provenance={
+            "oddqso": record.get("oddqso"),
+            "input": record.get("input"),
+            "seed": context.seed,
+            "fingerprints": {
+                stage: (directory.manifest(stage) or {}).get("fingerprint")
+                for stage in (
+                    "sample",
+                    "ingest",
+                    "prepare",
+                    "train",
+                    "embed",
+                    "fit",
+                    "score",
+                    "significance",
+                    "release",
+                )
+            },
+        },
+    )
+    write_report(results, out, params)
+
+
+STAGE = Stage(
+    "report", kind="gather", reads=("train", "embed", "significance", "release"), function=report, params=ReportParams
+)
