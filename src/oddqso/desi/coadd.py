@@ -32,7 +32,7 @@ class CoaddRows:
     flux, ivar : dict of (n_spec, n_arm) float32
         By arm, for the arms that the file has [1e-17 erg / (s cm2 Angstrom), and its inverse square].
     mask : dict of (n_spec, n_arm) uint32
-        Pixel masks by arm; 0 is good. Arms without a mask in the file have no entry.
+        Pixel masks by arm; 0 is good. Empty if the file has none.
     """
 
     target_id: NDArray[np.int64]
@@ -71,13 +71,19 @@ def read_coadd(path: Path, target_ids: NDArray[np.int64]) -> CoaddRows:
         arms = [arm for arm in ARMS if f"{arm}_FLUX" in file.hdus or f"{arm}_IVAR" in file.hdus]
         if not arms:
             raise DataError(f"{path} has no arm (found {', '.join(file.hdus)}); is it a coadd?")
+        masked = [arm for arm in arms if f"{arm}_MASK" in file.hdus]
+        if masked and masked != arms:
+            lacking = ", ".join(f"{arm}_MASK" for arm in arms if arm not in masked)
+            raise DataError(
+                f"{path} has no HDU {lacking}, but masks of other arms; the file is damaged, fetch it again"
+            )
         wanted, place = np.unique(row[found], return_inverse=True)  # ascending, as they lie in the file
         flux, ivar, mask = {}, {}, {}
         for arm in arms:
             _check_arm(file, arm, len(fibermap["TARGETID"]))
             flux[arm] = _spread(_rows(file, f"{arm}_FLUX", wanted, np.float32), place, found, np.nan)
             ivar[arm] = _spread(_rows(file, f"{arm}_IVAR", wanted, np.float32), place, found, 0)
-            if f"{arm}_MASK" in file.hdus:
+            if arm in masked:
                 mask[arm] = _spread(_rows(file, f"{arm}_MASK", wanted, np.uint32), place, found, 0)
     quality = np.where(found, 0, Quality.NO_SPECTRUM).astype(np.uint32)
     quality |= np.where(repeated, Quality.DUPLICATE_ROW, 0).astype(np.uint32)

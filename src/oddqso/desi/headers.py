@@ -188,13 +188,13 @@ class FitsFile:
                     f"{self.path}: BITPIX {header['BITPIX']!r} at byte {position} is no FITS; fetch it again"
                 )
             hdu = _describe(header, offset, first)
-            if self._stream is None and offset + hdu.n_bytes > self._n_bytes:
+            position, first = offset + -(-hdu.n_bytes // _BLOCK) * _BLOCK, False
+            if self._stream is None and position > self._n_bytes:
                 raise DataError(
-                    f"{self.path} is cut short: HDU {hdu.name} needs {offset + hdu.n_bytes} bytes, the file has "
-                    f"{self._n_bytes}; fetch it again"
+                    f"{self.path} is cut short: HDU {hdu.name} ends at byte {position}, the file has {self._n_bytes}; "
+                    "fetch it again"
                 )
             yield hdu
-            position, first = offset + -(-hdu.n_bytes // _BLOCK) * _BLOCK, False
 
     def _more(self, position: int) -> bool:
         if self._stream is None:

@@ -112,8 +112,8 @@ def find_inputs(root: Path) -> Inputs:
     zcatalogs = [(f, _production(f, "zcatalog") or "") for f in files if _ZCATALOG_NAME.fullmatch(_name(f))]
     if not zcatalogs:
         zcatalogs = [(f, "") for f in _beside(root)]
-    if per_tile and not n_ignored:
-        zcatalogs = []  # catalogs per sky pixel name no files per tile
+    if all(c.healpix is None for c in coadds):
+        zcatalogs = []  # they name files per sky pixel only
     return Inputs(
         root=root,
         coadds=tuple(sorted(coadds)),
