@@ -1,1 +1,1 @@
-"""To come."""
+"""The model: a quasar VAE with a rest-frame decoder, its training and its use."""

@@ -1,0 +1,115 @@
+"""Spectra to latent vectors and reconstructions, and back, with a trained model."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oddqso.embed import weights
+from oddqso.embed.weights import Model
+from oddqso.errors import DataError
+from oddqso.spectra import Embedding, Spectra
+
+_LARGEST_ERROR = 6.0e4  # float16 ends at 65504
+
+
+def load_model(folder: Path) -> Model:
+    """The trained model in ``folder``, checked; see `oddqso.embed.weights.load_model`."""
+    return weights.load_model(folder)
+
+
+def encode(model: Model, spectra: Spectra, batch_size: int = 128) -> Embedding:
+    """Latent vectors, reconstructions and their errors.
+
+    Parameters
+    ----------
+    model : Model
+        From `load_model`.
+    spectra : Spectra
+        Prepared, on the model grid. Masked pixels (``ivar == 0``) carry nothing; a spectrum without any pixel, or with
+        a redshift outside the range of the model, gets the prior.
+    batch_size : int
+        Rows a batch. Batches are padded to this size, so that a row comes out the same alone and in company.
+
+    Returns
+    -------
+    Embedding
+        Of the same rows; ``model`` in the units of the prepared flux.
+    """
+    if not (len(spectra.wave) == len(model.wave) and np.allclose(spectra.wave, model.wave, rtol=1e-9)):
+        raise DataError(
+            f"the spectra have {len(spectra.wave)} pixels and are not on the model grid; prepare them first"
+        )
+    n_spec, n_wave, n_latent = len(spectra), len(model.wave), model.n_latent
+    latent, latent_sigma = np.zeros((2, n_spec, n_latent), np.float32)
+    kl = np.zeros(n_spec, np.float32)
+    flux = np.zeros((n_spec, n_wave), np.float32)
+    error = np.zeros((n_spec, n_wave), np.float16)
+    for first in range(0, n_spec, batch_size):
+        rows = slice(first, min(first + batch_size, n_spec))
+        n_row = rows.stop - first
+        latent[rows], latent_sigma[rows], kl[rows], flux[rows], error[rows] = (
+            part[:n_row] for part in _encode_batch(model, spectra[rows], batch_size)
+        )
+    return Embedding(spectra.target_id, latent, latent_sigma, kl, model.wave, flux, error)
+
+
+@torch.inference_mode()
+def _encode_batch(
+    model: Model, spectra: Spectra, batch_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]:
+    vae = model.vae
+    n_row, n_wave = spectra.flux.shape
+    inside = (spectra.z >= vae.grid.z_min) & (spectra.z <= vae.grid.z_max)
+    known = np.isfinite(spectra.flux) & np.isfinite(spectra.ivar) & (spectra.ivar > 0) & inside[:, None]
+    flux, ivar = np.zeros((2, batch_size, n_wave), np.float32)
+    np.copyto(flux[:n_row], spectra.flux, where=known)
+    np.copyto(ivar[:n_row], spectra.ivar, where=known)
+    z = np.full(batch_size, vae.grid.z_max)
+    z[:n_row] = spectra.z
+    frame = vae.grid.frame(z)
+    transmission, fraction = vae.context(frame)
+    ivar_tensor = torch.from_numpy(ivar)
+    encoded = vae.encode(torch.from_numpy(flux), ivar_tensor, frame, transmission, fraction)
+    decoded = vae.decode(encoded.mean, frame, transmission)
+    floor = 0.05 * encoded.linear.amplitude[:, None]
+    error = vae.error(ivar_tensor, decoded, fraction, floor).clamp(max=_LARGEST_ERROR)
+    return (
+        encoded.mean.numpy(),
+        encoded.sigma.numpy(),
+        encoded.kl.numpy(),
+        decoded.numpy(),
+        error.half().numpy(),
+    )
+
+
+@torch.inference_mode()
+def decode(
+    model: Model, latent: NDArray[np.float32], z: NDArray[np.float64], wave: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
+    """Spectra of latent vectors.
+
+    Parameters
+    ----------
+    model : Model
+        From `load_model`.
+    latent : (n_spec, n_latent) float32
+        Latent vectors.
+    z : (n_spec,) float64
+        Redshifts.
+    wave : (n_wave,) float64, optional
+        Observed-frame wavelengths at which the spectra are wanted [Angstrom]; the model grid by default. Outside the
+        grid the first or last value is repeated.
+
+    Returns
+    -------
+    (n_spec, n_wave) float32
+        In the units of the prepared flux.
+    """
+    frame = model.vae.grid.frame(z)
+    transmission, _ = model.vae.context(frame)
+    flux = model.vae.decode(torch.from_numpy(np.ascontiguousarray(latent, np.float32)), frame, transmission).numpy()
+    if wave is None:
+        return np.asarray(flux, np.float32)
+    return np.stack([np.interp(wave, model.wave, row) for row in flux]).astype(np.float32)

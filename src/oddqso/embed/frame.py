@@ -1,0 +1,146 @@
+"""Rest and observed frames: on a logarithmic grid a redshift is a translation.
+
+The rest-frame grid has the step of the model grid. Observed pixel ``i`` of a quasar at ``z`` lies at position
+``i + (ln(1 + z_max) - ln(1 + z)) / LOG_STEP`` on it: the whole part of the second term is the *start*, the rest the
+*fraction*, which is interpolated linearly.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oddqso.spectra.grid import LOG_STEP, N_MODEL, model_grid
+
+COARSE = 32
+"""Pixels of the model grid a step of the coarsest convolution."""
+
+
+class Frame(NamedTuple):
+    """Where the observed pixels of a batch lie on the rest-frame grid.
+
+    ``start`` is a list of whole pixels, ``fraction`` (n_spec, 1) float32, ``z`` (n_spec,) float64.
+    """
+
+    start: list[int]
+    fraction: Tensor
+    z: Tensor
+
+
+class RestGrid(NamedTuple):
+    """The rest-frame grid: the redshifts that it covers."""
+
+    z_min: float
+    z_max: float
+
+    @property
+    def n_wave(self) -> int:
+        """Number of pixels, a multiple of `COARSE`, with room for the interpolation at the end."""
+        span = (math.log1p(self.z_max) - math.log1p(self.z_min)) / LOG_STEP
+        return COARSE * math.ceil((N_MODEL + 2 + span) / COARSE)
+
+    def wave(self) -> NDArray[np.float64]:
+        """Rest-frame wavelengths, (n_wave,) [Angstrom]."""
+        first = float(model_grid()[0]) / (1 + self.z_max)
+        wave: NDArray[np.float64] = first * np.exp(LOG_STEP * np.arange(self.n_wave, dtype=np.float64))
+        return wave
+
+    def frame(self, z: NDArray[np.float64]) -> Frame:
+        """Where spectra at redshifts ``z`` (n_spec,) lie; redshifts outside the grid are moved to its end.
+
+        Examples
+        --------
+        >>> grid = RestGrid(0.02, 6.5)
+        >>> frame = grid.frame(np.array([6.5, 2.0]))
+        >>> frame.start[0], round(float(grid.wave()[frame.start[1]]))
+        (0, 1200)
+        """
+        z = np.clip(np.nan_to_num(np.asarray(z, dtype=np.float64), nan=self.z_min), self.z_min, self.z_max)
+        position = (math.log1p(self.z_max) - np.log1p(z)) / LOG_STEP
+        start = np.floor(position + 1e-9)
+        fraction = np.clip(position - start, 0.0, 1.0).astype(np.float32)
+        return Frame(start.astype(int).tolist(), torch.from_numpy(fraction[:, None]), torch.from_numpy(z))
+
+
+def take(table: Tensor, frame: Frame, n_wave: int = N_MODEL) -> Tensor:
+    """The rest-frame vector ``table`` (n_rest,) as each spectrum sees it, (n_spec, n_wave)."""
+    wide = torch.stack([table[start : start + n_wave + 1] for start in frame.start])  # (n_spec, n_wave + 1)
+    return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction)
+
+
+def project(table: Tensor, frame: Frame, weight: Tensor, n_wave: int = N_MODEL) -> Tensor:
+    """Sums of rest-frame columns, seen in the observed frame.
+
+    With columns in a multiple of 16 a row does not depend on its place in the batch.
+
+    Parameters
+    ----------
+    table : (n_rest, n_column) float32
+        Columns on the rest-frame grid.
+    frame : Frame
+        Of the n_spec spectra.
+    weight : (n_spec, n_column) float32
+        Weight of each column.
+
+    Returns
+    -------
+    (n_spec, n_wave) float32
+    """
+    projected: Tensor = _Project.apply(table, frame, weight, n_wave)  # type: ignore[no-untyped-call]
+    return projected
+
+
+class _Project(torch.autograd.Function):
+    """`project`, with a gradient for the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, frame: Frame, weight: Tensor, n_wave: int) -> Tensor:
+        ctx.table, ctx.frame = table, frame
+        wide = _rows(weight, n_wave + 1)
+        for row, start in enumerate(frame.start):
+            torch.mv(table[start : start + n_wave + 1], weight[row], out=wide[row])
+        return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, None]:
+        return None, None, back_project(ctx.table, ctx.frame, grads[0]), None
+
+
+def _rows(like: Tensor, n_wide: int) -> Tensor:
+    """An empty matrix with a row for each of ``like``, each row at a whole multiple of 64 bytes.
+
+    Matrix kernels round differently by alignment, and a row shall not feel its place in the batch.
+    """
+    return like.new_empty(len(like), 16 * math.ceil(n_wide / 16))[:, :n_wide]
+
+
+def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
+    """The adjoint of `project`: ``value`` (n_spec, n_wave) to (n_spec, n_column)."""
+    n_wave = value.shape[1]
+    wide = _rows(value, n_wave + 1)
+    wide[:, 0] = 0
+    wide[:, 1:] = value * frame.fraction
+    wide[:, :-1] += value * (1 - frame.fraction)
+    out = value.new_empty(len(value), table.shape[1])
+    for row, start in enumerate(frame.start):
+        torch.mv(table[start : start + n_wave + 1].T, wide[row], out=out[row])
+    return out
+
+
+def gram(table: Tensor, frame: Frame, weight: Tensor) -> Tensor:
+    """Weighted products of the columns, (n_spec, n_column, n_column), at the nearest whole pixel.
+
+    Half a pixel at most is neglected; it enters the curvature of the fit, never its gradient.
+    """
+    n_wave, n_column = weight.shape[1], table.shape[1]
+    out = weight.new_empty(len(weight), n_column, n_column)
+    scratch = weight.new_empty(n_wave, n_column)
+    nearest = (frame.fraction[:, 0] > 0.5).tolist()
+    for row, start in enumerate(frame.start):
+        part = table[start + nearest[row] : start + nearest[row] + n_wave]
+        torch.mul(part, weight[row, :, None], out=scratch)
+        torch.mm(part.T, scratch, out=out[row])
+    return out

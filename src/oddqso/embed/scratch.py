@@ -1,0 +1,164 @@
+"""Training spectra on disk: a bounded, order-free subsample of a stream of batches."""
+
+import heapq
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from oddqso.embed.params import TrainParams
+from oddqso.errors import DataError
+from oddqso.spectra import UNSCORABLE, Spectra
+from oddqso.spectra.grid import N_MODEL, STEP_ANGSTROM, model_grid
+
+_ROW_BYTES = 4 * N_MODEL
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Spectra to learn from, mapped from disk, by ascending TARGETID.
+
+    Parameters
+    ----------
+    flux, ivar : (n_spec, n_wave) float32
+        Memory-mapped.
+    z, snr : (n_spec,) float64
+        Redshift; median signal-to-noise ratio per native pixel.
+    held_out : (n_spec,) bool
+        Not learned from.
+    order : (n_spec,) int64
+        Row of each spectrum in ``flux`` and ``ivar``.
+    """
+
+    flux: NDArray[np.float32]
+    ivar: NDArray[np.float32]
+    z: NDArray[np.float64]
+    snr: NDArray[np.float64]
+    held_out: NDArray[np.bool_]
+    order: NDArray[np.int64]
+
+    def read(self, index: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+        """Flux, ivar and z of some spectra, copied; flux is 0 where nothing is known."""
+        rows = self.order[index]
+        ivar = self.ivar[rows]
+        return np.where(ivar > 0, self.flux[rows], np.float32(0)), ivar, self.z[index]
+
+
+def hash_share(target_id: NDArray[np.int64], seed: int, purpose: str) -> NDArray[np.float64]:
+    """A number in [0, 1) for each TARGETID, (n_spec,): the same in every run with this seed and purpose.
+
+    Examples
+    --------
+    >>> bool(0 <= hash_share(np.array([39627], dtype=np.int64), 1, "validation")[0] < 1)
+    True
+    """
+    key = f"{seed}:{purpose}:".encode()
+    values = [xxhash.xxh3_64_intdigest(key + one.tobytes()) for one in target_id.astype("<i8")]
+    return np.array(values, dtype=np.uint64).astype(np.float64) / 2.0**64
+
+
+def median_snr(flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Median signal-to-noise ratio per native pixel of 0.8 Angstrom, (n_spec,), 0 where nothing is known."""
+    step = np.sqrt(STEP_ANGSTROM / np.gradient(model_grid()))
+    out = np.zeros(len(flux))
+    for row in range(len(flux)):
+        good = ivar[row] > 0
+        if good.any():
+            out[row] = np.median(flux[row, good] * np.sqrt(ivar[row, good]) * step[good])
+    return out
+
+
+def gather(
+    batches: Callable[[], Iterator[Spectra]],
+    params: TrainParams,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str, float], None],
+) -> TrainingSet:
+    """Write the training spectra into ``folder``, unless they stand there already, and map them.
+
+    Of more than ``max_spectra`` those with the lowest hash of TARGETID are kept, in whatever order they come.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = folder / "ready.json"
+    if not ready.exists():
+        _fill(batches, params, seed, folder, progress)
+    return _mapped(folder, params, seed)
+
+
+def _fill(
+    batches: Callable[[], Iterator[Spectra]],
+    params: TrainParams,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str, float], None],
+) -> None:
+    heap: list[tuple[float, int, int]] = []  # (-hash, -TARGETID, row): the first to go on top
+    z, snr = [], []
+    with (folder / "flux.f4").open("wb") as flux_file, (folder / "ivar.f4").open("wb") as ivar_file:
+        for spectra in batches():
+            if spectra.flux.shape[1] != N_MODEL:
+                raise DataError(
+                    f"training spectra have {spectra.flux.shape[1]} pixels, expected the {N_MODEL} of the grid"
+                )
+            ratio = median_snr(spectra.flux, spectra.ivar)
+            share = hash_share(spectra.target_id, seed, "subsample")
+            for row in np.flatnonzero(_usable(spectra, ratio, params)):
+                if len(heap) < params.max_spectra:
+                    at = len(heap)
+                    heapq.heappush(heap, (-share[row], -int(spectra.target_id[row]), at))
+                    z.append(spectra.z[row])
+                    snr.append(ratio[row])
+                elif share[row] < -heap[0][0]:
+                    at = heapq.heapreplace(heap, (-share[row], -int(spectra.target_id[row]), heap[0][2]))[2]
+                    z[at], snr[at] = spectra.z[row], ratio[row]
+                else:
+                    continue
+                for file, array in ((flux_file, spectra.flux), (ivar_file, spectra.ivar)):
+                    file.seek(at * _ROW_BYTES)
+                    file.write(np.ascontiguousarray(array[row], dtype="<f4").tobytes())
+            progress(f"gather spectra to learn from: {len(heap)}", 0.0)
+    target_id = np.empty(len(heap), np.int64)
+    for _, negative, at in heap:
+        target_id[at] = -negative
+    with (folder / "rows.npz.new").open("wb") as rows_file:
+        np.savez(rows_file, target_id=target_id, z=np.array(z, np.float64), snr=np.array(snr, np.float64))
+    (folder / "rows.npz.new").replace(folder / "rows.npz")
+    aside = folder / "ready.json.new"
+    aside.write_text(json.dumps({"n_spec": len(heap)}), encoding="utf-8")
+    aside.replace(folder / "ready.json")
+
+
+def _usable(spectra: Spectra, snr: NDArray[np.float64], params: TrainParams) -> NDArray[np.bool_]:
+    network = params.network
+    usable: NDArray[np.bool_] = (
+        ((spectra.quality & np.uint32(UNSCORABLE)) == 0)
+        & ((spectra.ivar > 0).sum(axis=1) >= params.min_good_pixels)
+        & (snr >= params.min_snr)
+        & (spectra.z >= network.z_min)
+        & (spectra.z <= network.z_max)
+        & np.isfinite(spectra.flux).all(axis=1)
+        & np.isfinite(spectra.ivar).all(axis=1)
+    )
+    return usable
+
+
+def _mapped(folder: Path, params: TrainParams, seed: int) -> TrainingSet:
+    with np.load(folder / "rows.npz") as rows:
+        target_id, z, snr = rows["target_id"], rows["z"], rows["snr"]
+    order = np.argsort(target_id, kind="stable")
+    n_spec = len(order)
+    shape = (n_spec, N_MODEL)
+    held_out = hash_share(target_id[order], seed, "validation") < params.validation_share
+    if n_spec < 8 or held_out.all() or not held_out.any():
+        raise DataError(
+            f"{n_spec} spectra can be learned from ({int(held_out.sum())} of them held out); at least 8 are needed: "
+            "give more spectra, or lower min_snr or min_good_pixels"
+        )
+    flux = np.memmap(folder / "flux.f4", dtype="<f4", mode="r", shape=shape)
+    ivar = np.memmap(folder / "ivar.f4", dtype="<f4", mode="r", shape=shape)
+    return TrainingSet(flux, ivar, z[order], snr[order], held_out, order)

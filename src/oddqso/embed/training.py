@@ -1,0 +1,194 @@
+"""Train the model: gather spectra, fit the linear part, choose its components, train the network, measure.
+
+Every step leaves a checkpoint in the folder; a training that was killed goes on from there, to the same bytes.
+"""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from oddqso.embed import basis
+from oddqso.embed.metrics import measure
+from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
+from oddqso.embed.params import TrainParams
+from oddqso.embed.scratch import TrainingSet, gather
+from oddqso.embed.vae import Vae
+from oddqso.embed.weights import save_model
+from oddqso.spectra import Spectra
+
+CURVES_NAME = "curves.parquet"
+_CHUNK = 64
+_LADDER = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+
+Progress = Callable[[str, float], None]
+
+
+def train(
+    batches: Callable[[], Iterator[Spectra]],
+    params: TrainParams,
+    seed: int,
+    out: Path,
+    progress: Progress | None = None,
+) -> None:
+    """Train a model and leave it in ``out``.
+
+    Parameters
+    ----------
+    batches : callable
+        Makes an iterator over prepared spectra on the model grid; no more than one batch is held in memory.
+    params : TrainParams
+        Settings.
+    seed : int
+        Of the run.
+    out : Path
+        Working folder. In the end it holds ``model.safetensors``, ``model.json`` and ``curves.parquet``; what a killed
+        training left there is used.
+    progress : callable, optional
+        Called with what is being done and the share of it that is done, 0 to 1.
+    """
+    report = progress or (lambda message, share: None)
+    scratch = out / "scratch"
+    with _threads(params.n_thread):
+        data = gather(batches, params, seed, scratch, report)
+        vae = _new_vae(params, seed)
+        n_used = _fit_linear(vae, data, params, seed, scratch, report)
+        curves = _train_network(vae, data, params, seed, scratch, report)
+        report("measure", 1.0)
+        held_out = np.flatnonzero(data.held_out)
+        figures = measure(vae, HeldOut(data, held_out, _CHUNK), data.snr[held_out], seed)
+    facts = {
+        "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
+        "training": params.model_dump(exclude={"network"}), **figures,
+    }  # fmt: skip
+    save_model(vae, facts, out)
+    aside = out / (CURVES_NAME + ".new")
+    pq.write_table(pa.Table.from_pylist(curves), aside)
+    aside.replace(out / CURVES_NAME)
+    del data
+    shutil.rmtree(scratch)
+
+
+def _new_vae(params: TrainParams, seed: int) -> Vae:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed % 2**63)
+        return Vae(params.network)
+
+
+def _fit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress) -> int:
+    """Fit the linear part, from its checkpoint on; how many components are used."""
+    path = scratch / "linear.pt"
+    state = load_aside(path)
+    if state is None:
+        basis.start_linear(vae.linear, np.random.default_rng([seed, 3]))
+        state = {"done": 0, "n_used": None}
+    else:
+        vae.linear.load_state_dict(state["linear"])
+    learn, held_out = np.flatnonzero(~data.held_out), np.flatnonzero(data.held_out)
+    learn = np.sort(np.random.default_rng([seed, 5]).permutation(learn)[: params.max_em_spectra])
+    held_out = np.sort(np.random.default_rng([seed, 7]).permutation(held_out)[: params.max_em_spectra // 4])
+
+    def learn_batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]]:
+        by_z = learn[np.argsort(data.z[learn], kind="stable")]  # neighbors share most of the rest frame
+        for first in range(0, len(by_z), _CHUNK):
+            yield data.read(by_z[first : first + _CHUNK])
+
+    for step in range(state["done"], params.n_em):
+        report(f"fit components: {step + 1} of {params.n_em}", step / params.n_em)
+        basis.fit_step(vae.linear, learn_batches, params.smooth_scale)
+        save_aside({"done": step + 1, "n_used": None, "linear": vae.linear.state_dict()}, path)
+    if state["n_used"] is None:
+        n_used = _choose(vae, data, held_out)
+        basis.finish(vae.linear, learn_batches, n_used, params.smooth_scale)
+        state = {"done": params.n_em, "n_used": n_used, "linear": vae.linear.state_dict()}
+        save_aside(state, path)
+    return int(state["n_used"])
+
+
+def _choose(vae: Vae, data: TrainingSet, held_out: NDArray[np.int64]) -> int:
+    """How many of the strongest components make held-out spectra most likely."""
+    table = vae.linear.table.clone()
+    n_component = vae.params.n_component
+    best, best_evidence = 0, -np.inf
+    for n_used in [n for n in _LADDER if n < n_component] + [n_component]:
+        vae.linear.table[:, 1 + n_used :] = 0
+        total = 0.0
+        for first in range(0, len(held_out), _CHUNK):
+            total += float(basis.evidence(vae.linear, *data.read(held_out[first : first + _CHUNK])).sum())
+        vae.linear.table.copy_(table)
+        if total > best_evidence:
+            best, best_evidence = n_used, total
+    return best
+
+
+def _train_network(
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+) -> list[dict[str, Any]]:
+    """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves."""
+    module = VaeModule(vae, params, seed, scratch / "network.pt")
+    if not module.resume():
+        learn, held_out = np.flatnonzero(~data.held_out), np.flatnonzero(data.held_out)
+        held_out = np.sort(np.random.default_rng([seed, 9]).permutation(held_out)[: params.epoch_spectra // 4])
+        with _quiet():
+            trainer = lightning.Trainer(
+                max_epochs=params.max_epochs - module.first_epoch, accelerator="cpu", devices=1, logger=False,
+                enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+                num_sanity_val_steps=0, gradient_clip_val=params.gradient_clip,
+                callbacks=[_Reporter(report, params.max_epochs)], default_root_dir=scratch,
+                use_distributed_sampler=False,
+            )  # fmt: skip
+            trainer.fit(
+                module,
+                Batches(data, learn, params, seed, module.first_epoch),
+                HeldOut(data, held_out, _CHUNK),
+            )
+    vae.load_state_dict(module.best)
+    vae.eval()
+    return module.curves
+
+
+class _Reporter(lightning.Callback):  # type: ignore[misc]  # lightning has no types that mypy sees
+    def __init__(self, report: Progress, max_epochs: int) -> None:
+        self.report, self.max_epochs = report, max_epochs
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        epoch = getattr(pl_module, "epoch", 0)
+        self.report(f"train the network: epoch {epoch + 1} of {self.max_epochs}", epoch / self.max_epochs)
+
+
+@contextmanager
+def _threads(n_thread: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_thread)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning speaks of hardware, workers and loggers: none of it concerns whoever runs this."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        warnings.filterwarnings("ignore", module=r"torch\..*")
+        warnings.simplefilter("ignore", category=lightning.fabric.utilities.warnings.PossibleUserWarning)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,140 @@
+"""The model: linear part in closed form, convolutions for the rest, one latent vector for both.
+
+Latent 0 is the amplitude, ``(ln A - mean) / scatter``; the next ``n_component`` are the linear components; the others
+belong to the convolutions alone. A spectrum is ``A T(z) (m (1 + N(latent)) + B c)``.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from oddqso.embed.frame import Frame, RestGrid, project, take
+from oddqso.embed.linear import LinearModel, Posterior
+from oddqso.embed.network import ConvDecoder, ConvEncoder
+from oddqso.embed.params import EmbedParams
+
+_HALF_INFORMATION = 300.0
+"""Summed squared signal-to-noise ratio at which the convolutions are half trusted."""
+
+
+class Encoded(NamedTuple):
+    """Posterior of n_spec spectra: means and widths (n_spec, n_latent), KL (n_spec,), and what it was made from."""
+
+    mean: Tensor
+    sigma: Tensor
+    kl: Tensor
+    linear: Posterior
+
+
+class Vae(nn.Module):
+    """Encoder and decoder.
+
+    Parameters
+    ----------
+    params : EmbedParams
+        The architecture.
+    """
+
+    def __init__(self, params: EmbedParams) -> None:
+        super().__init__()
+        self.params = params
+        self.grid = RestGrid(params.z_min, params.z_max)
+        self.linear = LinearModel(params.n_component, self.grid, params.student_dof, params.n_robust)
+        self.encoder = ConvEncoder(params, self.grid)
+        self.decoder = ConvDecoder(params, self.grid)
+
+    def encode(self, flux: Tensor, ivar: Tensor, frame: Frame, transmission: Tensor, fraction: Tensor) -> Encoded:
+        """Posterior of the latents given ``flux``, ``ivar`` (n_spec, n_wave).
+
+        ``transmission`` and ``fraction`` are those of `LinearModel.posterior`.
+        """
+        n_component = self.params.n_component
+        post = self.linear.posterior(flux, ivar, frame, transmission, fraction)
+        known = (ivar > 0).float()
+        root = post.residual_weight.sqrt()  # (n_spec, n_wave), 0 where masked
+        signal = post.model.abs() * root
+        chi = ((flux - post.model) * root).clamp(-6, 6)
+        brightness = flux * root
+        inputs = torch.stack(
+            [chi / 2, brightness.sign() * torch.log1p(brightness.abs()) / 2, torch.log1p(signal) / 2, known], dim=1
+        )
+        out = self.encoder(inputs, known, frame)
+        information = (signal**2).sum(dim=1, keepdim=True)  # (n_spec, 1)
+        trust = information / (information + _HALF_INFORMATION)
+
+        n_first = 1 + n_component
+        variance = torch.diagonal(post.covariance, dim1=1, dim2=2)[:, :n_first].float()  # (n_spec, 1 + n_component)
+        sigma_linear = variance[:, 1:].sqrt()
+        learned = (1 - variance[:, 1:]).clamp(min=0)
+        shift, location, width = out.split([n_component, self.params.n_nonlinear, self.params.n_nonlinear], dim=1)
+        mean_linear = post.mean[:, :n_component] + torch.tanh(shift) * trust * sigma_linear * learned.sqrt()
+        mean_rest = location * trust
+        log_sigma = -nn.functional.softplus(4 * width - 4) * trust
+        scatter = self.linear.amplitude_scatter
+        relative = post.amplitude / self.linear.mean_amplitude(frame)
+        mean_amplitude = torch.log(relative) / scatter
+        sigma_amplitude = variance[:, 0].sqrt() / scatter
+
+        mean = torch.cat([mean_amplitude[:, None], mean_linear, mean_rest], dim=1)
+        sigma = torch.cat([sigma_amplitude[:, None], sigma_linear, torch.exp(log_sigma)], dim=1)
+        kl = self.kl_linear(mean_linear, post) + kl_units(mean_rest, log_sigma).sum(dim=1)
+        return Encoded(mean, sigma, kl, post)
+
+    def kl_linear(self, mean: Tensor, post: Posterior) -> Tensor:
+        """Divergence of the components' posterior, correlations and all, from N(0, 1), (n_spec,) [nat]."""
+        n_first = 1 + self.params.n_component
+        covariance = post.covariance[:, 1:n_first, 1:n_first]
+        trace = torch.diagonal(covariance, dim1=1, dim2=2).sum(dim=1)
+        constant = 0.5 * (trace - self.params.n_component - torch.logdet(covariance))
+        total: Tensor = 0.5 * (mean**2).sum(dim=1) + constant.float()
+        return total
+
+    def sample(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
+        """A draw from the posterior, (n_spec, n_latent); the linear part with its correlations."""
+        mean, sigma = encoded.mean, encoded.sigma
+        noise = torch.randn(mean.shape, generator=generator)
+        n_first = 1 + self.params.n_component
+        root = torch.linalg.cholesky(encoded.linear.covariance[:, :n_first, :n_first]).float()
+        drawn = torch.bmm(root, noise[:, :n_first, None])[:, :, 0]
+        scale = torch.ones(n_first)
+        scale[0] = 1 / self.linear.amplitude_scatter
+        first = mean[:, :n_first] + drawn.clamp(-3, 3) * scale
+        return torch.cat([first, mean[:, n_first:] + sigma[:, n_first:] * noise[:, n_first:]], dim=1)
+
+    def decode(self, latent: Tensor, frame: Frame, transmission: Tensor) -> Tensor:
+        """Model flux in the observed frame, (n_spec, n_wave), of ``latent`` (n_spec, n_latent)."""
+        n_first = 1 + self.params.n_component
+        amplitude = self.linear.mean_amplitude(frame) * torch.exp(latent[:, 0] * self.linear.amplitude_scatter)
+        mean = take(self.linear.table[:, 0], frame)
+        weight = nn.functional.pad(latent[:, :n_first], (0, self.linear.n_column - n_first))
+        keep = torch.arange(self.linear.n_column) > 0
+        shape = mean + project(self.linear.table, frame, weight * keep)
+        shape = shape + mean * self.decoder(latent[:, 1:], frame)
+        flux: Tensor = amplitude[:, None] * transmission * shape
+        return flux
+
+    def error(self, ivar: Tensor, model: Tensor, fraction: Tensor, floor: Tensor) -> Tensor:
+        """Model error as a fraction of ``abs(model)``, (n_spec, n_wave); noise beyond that of ``ivar`` is part of it.
+
+        Where nothing is known the noise adds nothing.
+        """
+        level = torch.maximum(model.abs(), floor)
+        excess = torch.where(ivar > 0, (self.linear.noise_factor() - 1) / ivar.clamp(min=1e-30), 0)
+        return torch.sqrt(fraction * level**2 + excess) / model.abs().clamp(min=1e-12)
+
+    def context(self, frame: Frame) -> tuple[Tensor, Tensor]:
+        """Mean transmission and fractional variance of spectra in these frames, (n_spec, n_wave) each."""
+        transmission = self.linear.igm(frame)
+        return transmission, self.linear.fractional_variance(frame, transmission)
+
+
+def kl_units(mean: Tensor, log_sigma: Tensor) -> Tensor:
+    """Divergence from N(0, 1) of each latent, (n_spec, n_latent) [nat].
+
+    Examples
+    --------
+    >>> kl_units(torch.zeros(1, 2), torch.zeros(1, 2)).tolist()
+    [[0.0, 0.0]]
+    """
+    return 0.5 * (mean**2 + torch.exp(2 * log_sigma) - 1) - log_sigma

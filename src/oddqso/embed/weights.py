@@ -1,0 +1,125 @@
+"""The trained model on disk: ``model.safetensors`` and, beside it, ``model.json``."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from oddqso.embed.params import EmbedParams
+from oddqso.embed.vae import Vae
+from oddqso.errors import DataError
+from oddqso.spectra.grid import LOG_STEP, N_MODEL, model_grid
+
+FORMAT: Final = 1
+"""Version of the files; raised when older weights can no longer be used."""
+
+WEIGHTS_NAME: Final = "model.safetensors"
+CARD_NAME: Final = "model.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A trained model, ready to encode.
+
+    Parameters
+    ----------
+    vae : Vae
+        The network, in evaluation mode.
+    wave : (n_wave,) float64
+        Its grid, observed frame [Angstrom].
+    card : dict
+        What stands in ``model.json``.
+    """
+
+    vae: Vae
+    wave: NDArray[np.float64]
+    card: dict[str, Any]
+
+    @property
+    def n_latent(self) -> int:
+        """Length of a latent vector."""
+        return self.vae.params.n_latent
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Which latents say something, (n_latent,): mean KL above 0.1 nat on held-out spectra."""
+        active = np.zeros(self.n_latent, dtype=bool)
+        active[self.card["active_latents"]] = True
+        return active
+
+
+def save_model(vae: Vae, facts: dict[str, Any], folder: Path) -> None:
+    """Write weights and card into ``folder``; ``facts`` are added to the card."""
+    weights = {key: value.detach().contiguous() for key, value in vae.state_dict().items()}
+    aside = folder / (WEIGHTS_NAME + ".new")
+    save_file(weights, aside)
+    aside.replace(folder / WEIGHTS_NAME)
+    card = {
+        "format": FORMAT,
+        "architecture": vae.params.model_dump(),
+        "grid": {"n_wave": N_MODEL, "first_angstrom": float(model_grid()[0]), "log_step": LOG_STEP},
+        **facts,
+    }
+    aside = folder / (CARD_NAME + ".new")
+    aside.write_text(json.dumps(card, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    aside.replace(folder / CARD_NAME)
+
+
+def load_model(folder: Path) -> Model:
+    """The model that `save_model` wrote into ``folder``.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, of another version, or for another grid.
+    """
+    card = _read_card(folder / CARD_NAME)
+    try:
+        params = EmbedParams.model_validate(card["architecture"])
+    except (ValidationError, KeyError) as error:
+        raise DataError(f"{folder / CARD_NAME} describes no architecture that this version knows: {error}") from error
+    path = folder / WEIGHTS_NAME
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read ({error}); train the model again") from error
+    with torch.random.fork_rng():
+        vae = Vae(params)
+    expected = {key: tuple(value.shape) for key, value in vae.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = sorted(key for key in expected | found if expected.get(key) != found.get(key))
+    if wrong:
+        key = wrong[0]
+        raise DataError(
+            f"{path} does not fit its architecture: {key} has shape {found.get(key)}, expected {expected.get(key)} "
+            f"({len(wrong)} such); train the model again"
+        )
+    for key, value in weights.items():
+        if not bool(torch.isfinite(value).all()):
+            raise DataError(f"{path} holds values that are not finite, in {key}; train the model again")
+    vae.load_state_dict(weights)
+    vae.eval().requires_grad_(False)
+    return Model(vae, model_grid(), card)
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; is {path.parent} the folder of a trained model?") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); train the model again") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        found = card.get("format") if isinstance(card, dict) else card
+        raise DataError(f"{path} is of format {found!r}, expected {FORMAT}; train the model again with this version")
+    grid = card.get("grid")
+    if not isinstance(grid, dict) or grid.get("n_wave") != N_MODEL or abs(grid.get("log_step", 0) - LOG_STEP) > 1e-12:
+        raise DataError(f"{path} is for the grid {grid}, expected {N_MODEL} pixels of {LOG_STEP} in ln(wavelength)")
+    return card
