@@ -22,7 +22,7 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
     )
     with writing(out / "table.parquet") as aside:
         pq.write_table(assessment.table, aside)
-    write_json(out / "claim.json", assessment.claim)
+    write_json(out / "claim.json", assessment.claim.as_dict())
     write_json(out / "flatness.json", assessment.flatness)
 
 

@@ -1,0 +1,194 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from oddqso.errors import ConfigError, DataError
+from oddqso.significance.assess import assess
+from oddqso.significance.params import SignificanceParams
+from oddqso.spectra import Quality
+
+NAMES = ("CHI2", "NARROW", "BROAD", "GMM", "FOREST", "KL")
+PARAMS = SignificanceParams()
+
+
+def make_table(n=1500, seed=0, odd=20):
+    """Scores that grow with S/N, with some odd spectra, some of them permissive, and some that cannot be scored."""
+    rng = np.random.default_rng(seed)
+    log_snr = rng.normal(0.3, 0.3, n)
+    scores = {f"SCORE_{name}": (rng.gumbel(size=n) * 10**log_snr).astype(np.float32) for name in NAMES}
+    for name in ("SCORE_NARROW", "SCORE_CHI2"):
+        scores[name][:odd] += 200
+    quality = np.where(np.arange(n) % 50 == 49, int(Quality.NO_CONTINUUM), 0).astype(np.uint32)
+    for column in scores.values():
+        column[quality > 0] = np.nan
+    return pa.table(
+        {
+            "TARGETID": rng.permutation(n).astype(np.int64) + 10, "Z": rng.uniform(0.8, 3, n),
+            "SNR": (10**log_snr).astype(np.float32),
+            "COVERAGE": rng.choice([0.5, 0.97], n, p=[0.1, 0.9]).astype(np.float32),
+            "STRICT": rng.random(n) < 0.8, "SPLIT": rng.choice(["FIT", "CALIBRATION", "TEST"], n, p=[0.2, 0.25, 0.55]),
+            "QUALITY": quality,
+        }
+        | {name: pa.array(column, from_pandas=True) for name, column in scores.items()}
+    )  # fmt: skip
+
+
+def with_column(table, name, values):
+    return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
+
+
+@pytest.fixture(scope="module")
+def made(table):
+    return assess(table, PARAMS)
+
+
+def test_the_columns_and_their_types(made):
+    expected = {"TARGETID": pa.int64()}
+    for name in NAMES:
+        expected |= {f"RANK_{name}": pa.int32(), f"TAIL_{name}": pa.float32()}
+    expected |= {"SCORE": pa.float32(), "RANK": pa.int32(), "P_VALUE": pa.float64(), "Q_VALUE": pa.float64()}
+    assert {field.name: field.type for field in made.table.schema} == expected | {"GROUP": pa.string()}
+
+
+def test_every_scored_spectrum_has_a_score_and_a_rank_and_only_test_has_p_and_q(table, made):
+    scored = table["QUALITY"].to_numpy() == 0
+    test = scored & (table["SPLIT"].to_numpy(zero_copy_only=False) == "TEST")
+    for name in ("SCORE", "RANK", "TAIL_KL", "RANK_GMM"):
+        np.testing.assert_array_equal(~made.table[name].is_null().to_numpy(), scored)
+    for name in ("P_VALUE", "Q_VALUE", "GROUP"):
+        np.testing.assert_array_equal(~made.table[name].is_null().to_numpy(), test)
+
+
+def test_ranks_are_a_count_from_the_oddest(table, made):
+    for rank_name, value_name in [("RANK", "SCORE"), ("RANK_BROAD", "TAIL_BROAD")]:
+        rank = made.table[rank_name].drop_null().to_numpy()
+        value = made.table[value_name].drop_null().to_numpy()
+        assert sorted(rank) == list(range(1, len(rank) + 1))
+        assert (np.diff(value[np.argsort(rank)]) <= 0).all()
+
+
+def test_the_odd_ones_come_first(made):
+    assert sorted(made.table["RANK"].to_pylist()[:20]) == list(range(1, 21))
+
+
+def test_p_and_q_can_be_recomputed_from_what_is_published(table, made):
+    frame = pa.table(dict(zip(table.column_names, table.columns, strict=True)) | {
+        name: made.table[name] for name in ("SCORE", "P_VALUE", "Q_VALUE", "GROUP")
+    }).to_pylist()  # fmt: skip
+    held = [row for row in frame if row["SPLIT"] == "CALIBRATION" and row["SCORE"] is not None]
+    tested = [row for row in frame if row["P_VALUE"] is not None]
+    for row in tested[::40]:
+        alike = [other["SCORE"] for other in held if other["STRICT"] == row["STRICT"]]
+        assert row["P_VALUE"] == (1 + sum(score >= row["SCORE"] for score in alike)) / (len(alike) + 1)
+        assert row["GROUP"] == ("strict" if row["STRICT"] else "permissive")
+    p = np.sort([row["P_VALUE"] for row in tested])
+    q = np.minimum.accumulate((p * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
+    np.testing.assert_allclose(np.sort([row["Q_VALUE"] for row in tested]), np.minimum(q, 1))
+
+
+def test_order_does_not_matter(table, made):
+    order = np.random.default_rng(1).permutation(table.num_rows)
+    shuffled = assess(table.take(order), PARAMS).table
+    np.testing.assert_array_equal(shuffled["TARGETID"], made.table["TARGETID"].take(order))
+    for name in ("SCORE", "P_VALUE"):
+        one, other = (t[name].to_numpy(zero_copy_only=False) for t in (shuffled, made.table.take(order)))
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=2e-3)
+
+
+def test_neither_calibration_nor_test_spectra_move_the_score(table, made):
+    split = table["SPLIT"].to_numpy(zero_copy_only=False)
+    spoiled = table["SCORE_GMM"].to_numpy(zero_copy_only=False).copy()
+    spoiled[(split != "FIT") & (np.arange(len(spoiled)) % 3 == 0)] += 1000
+    other = assess(with_column(table, "SCORE_GMM", pa.array(spoiled, from_pandas=True)), PARAMS).table
+    left = np.flatnonzero((split == "FIT") | (np.arange(len(spoiled)) % 3 != 0))
+    assert other["SCORE"].take(left).equals(made.table["SCORE"].take(left))
+
+
+def test_a_detector_outside_the_merge_keeps_its_column_and_moves_nothing(table, made):
+    louder = with_column(table, "SCORE_KL", pa.array(np.arange(table.num_rows, dtype=np.float32)))
+    other = assess(louder, PARAMS).table
+    assert other["SCORE"].equals(made.table["SCORE"])
+    assert not other["TAIL_KL"].equals(made.table["TAIL_KL"])
+
+
+def test_ties_fall_to_the_smaller_target_id():
+    table = make_table(300)
+    for name in NAMES:
+        table = with_column(table, f"SCORE_{name}", np.ones(300, np.float32))
+    made = assess(with_column(table, "QUALITY", np.zeros(300, np.uint32)), PARAMS).table
+    assert len(set(made["P_VALUE"].drop_null().to_pylist())) <= 2
+    assert made.num_rows == made["RANK"].to_numpy().max() == 300
+
+
+def test_all_unscorable_claims_nothing():
+    table = make_table(100)
+    for name in NAMES:
+        table = with_column(table, f"SCORE_{name}", pa.nulls(100, pa.float32()))
+    made = assess(table, PARAMS)
+    assert made.table["SCORE"].null_count == made.table["RANK"].null_count == made.table["P_VALUE"].null_count == 100
+    assert "nothing is claimed" in made.claim.sentence
+    json.dumps([made.claim.as_dict(), made.flatness], allow_nan=False)
+
+
+def test_an_empty_sample_is_an_empty_table():
+    made = assess(make_table(100).slice(0, 0), PARAMS)
+    assert made.table.num_rows == 0
+    assert made.claim.n_test == 0
+
+
+@pytest.mark.parametrize("missing", ["FIT", "CALIBRATION", "TEST"])
+def test_an_empty_split_is_no_crash_and_no_claim(missing):
+    table = make_table(400)
+    split = table["SPLIT"].to_numpy(zero_copy_only=False)
+    made = assess(table.filter(split != missing), PARAMS)
+    assert all(level.n_discoveries == 0 for level in made.claim.levels)
+    assert "nothing is claimed" in made.claim.sentence
+
+
+def test_a_group_without_calibration_has_p_of_one():
+    table = make_table(600)
+    split, strict = table["SPLIT"].to_numpy(zero_copy_only=False), table["STRICT"].to_numpy(zero_copy_only=False)
+    made = assess(table.filter((split != "CALIBRATION") | strict), PARAMS).table
+    p, group = made["P_VALUE"].to_numpy(zero_copy_only=False), np.array(made["GROUP"].to_pylist())
+    assert (p[group == "permissive"] == 1).all()
+    assert (p[group == "strict"] < 1).any()
+
+
+def test_groups_of_signal_to_noise(table):
+    made = assess(table, SignificanceParams(group_snr=(1.5, 4.0), q_within_groups=True))
+    assert {group.name for group in made.claim.groups} == {
+        f"{sample}, S/N {bins}" for sample in ("strict", "permissive") for bins in ("0-1.5", "1.5-4", "4-inf")
+    }
+
+
+def test_one_sample_for_all_if_so_set(table):
+    assert [g.name for g in assess(table, SignificanceParams(group_by_strict=False)).claim.groups] == ["all"]
+
+
+def test_duplicates_missing_columns_and_unknown_detectors_are_refused(table):
+    twice = pa.concat_tables([table, table.slice(0, 1)])
+    with pytest.raises(DataError, match="stands 2 times"):
+        assess(twice, PARAMS)
+    with pytest.raises(DataError, match="without SNR"):
+        assess(table.drop_columns(["SNR"]), PARAMS)
+    with pytest.raises(ConfigError, match=r"merged names LINES"):
+        assess(table, SignificanceParams(merged=("CHI2", "LINES")))
+
+
+def test_settings_that_make_no_sense_are_refused():
+    for wrong in ({"alphas": (0.1, 0.05)}, {"alphas": ()}, {"group_snr": (3.0, 1.0)}, {"alpha": (0.1,)}):
+        with pytest.raises(ValidationError):
+            SignificanceParams(**wrong)
+
+
+def test_flatness_is_reported_for_the_score_and_each_detector(made):
+    assert made.flatness.keys() == {"SCORE", *NAMES}
+    assert all(abs(flat["spearman_snr"]) < 0.25 for flat in made.flatness.values())

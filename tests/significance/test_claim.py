@@ -1,0 +1,58 @@
+import json
+
+import numpy as np
+
+from oddqso.significance.claim import claim
+from oddqso.significance.conformal import conformal_p, q_values
+from oddqso.significance.params import SignificanceParams
+
+PARAMS = SignificanceParams()
+
+
+def make(score, calibration):
+    score, calibration = np.asarray(score, float), np.asarray(calibration, float)
+    group, held = np.full(len(score), "strict"), np.full(len(calibration), "strict")
+    return claim(score, group, q_values(conformal_p(score, calibration)), calibration, held, PARAMS)
+
+
+def test_a_clean_discovery_is_claimed():
+    made = make(np.r_[np.arange(900), np.full(100, 1e6)], np.arange(999))
+    assert [level.n_discoveries for level in made.levels] == [100, 100, 100]
+    assert made.n_beyond == 100
+    assert "Significant: 100 at FDR 1%, 100 at FDR 5% and 100 at FDR 10%." in made.sentence
+    assert "needs at least" not in made.sentence
+
+
+def test_an_impossible_list_says_what_it_would_take():
+    made = make(np.r_[np.linspace(0, 98, 992), np.full(8, 1e6)], np.arange(99))
+    level = made.levels[-1]
+    assert (level.r_min, level.n_discoveries, level.calibration_needed) == (100, 0, 1250)
+    assert "Significant: none at FDR 1%, none at FDR 5% and none at FDR 10%." in made.sentence
+    assert "at least 100 objects, because no p-value can be below 1/100, and 8 stand out" in made.sentence
+    assert "With 1,250 held-out spectra" in made.sentence
+
+
+def test_odd_ones_held_out_are_named_as_what_stands_in_the_way():
+    made = make(np.r_[np.arange(960), np.full(40, 1e6)], np.r_[np.arange(989), np.full(10, 2e6)])
+    level = made.levels[-1]
+    assert (level.n_discoveries, level.looks) == (0, 10)
+    assert "10 oddest held-out spectra stand in the way" in made.sentence
+
+
+def test_nothing_tested_and_nothing_held_out_claim_nothing():
+    assert "nothing is claimed" in make([], [1, 2]).sentence
+    assert "give the CALIBRATION split a share" in make([1, 2], []).sentence
+
+
+def test_the_floor_is_that_of_the_largest_group_that_is_tested():
+    score, group = np.arange(100.0), np.array(["a"] * 50 + ["b"] * 50)
+    calibration, held = np.arange(60.0), np.array(["a"] * 9 + ["b"] * 49 + ["c"] * 2)
+    made = claim(score, group, np.ones(100), calibration, held, PARAMS)
+    assert [(g.name, g.n_test, g.n_calibration) for g in made.groups] == [("a", 50, 9), ("b", 50, 49), ("c", 0, 2)]
+    assert made.levels[-1].r_min == 20
+
+
+def test_it_can_be_written_as_json():
+    made = make(np.arange(10), np.arange(10)).as_dict()
+    assert json.loads(json.dumps(made)) == json.loads(json.dumps(made))
+    assert {"sentence", "n_test", "n_calibration", "n_beyond", "levels", "groups"} == made.keys()
