@@ -1,8 +1,9 @@
 """Spectra of some targets of a coadd file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from oddqso.errors import DataError
 from oddqso.spectra import Quality
 from oddqso.spectra.grid import ARMS, arm_grid
 
-WAVE_TOLERANCE_ANGSTROM = 1e-4
+WAVE_TOLERANCE_ANGSTROM: Final = 1e-4
+_KINDS: Final = ("FLUX", "IVAR", "MASK")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +26,7 @@ class CoaddRows:
     target_id : (n_spec,) int64
         The targets asked for, in that order.
     found : (n_spec,) bool
-        Whether the file has the target; rows of others are NaN with ivar 0.
+        Whether the file has the target; rows of others are 0.
     quality : (n_spec,) uint32
         `Quality.NO_SPECTRUM` and `Quality.DUPLICATE_ROW`.
     ebv : (n_spec,) float32
@@ -77,19 +79,16 @@ def read_coadd(path: Path, target_ids: NDArray[np.int64]) -> CoaddRows:
             raise DataError(
                 f"{path} has no HDU {lacking}, but masks of other arms; the file is damaged, fetch it again"
             )
-        wanted, place = np.unique(row[found], return_inverse=True)  # ascending, as they lie in the file
-        flux, ivar, mask = {}, {}, {}
         for arm in arms:
             _check_arm(file, arm, len(fibermap["TARGETID"]))
-            flux[arm] = _spread(_rows(file, f"{arm}_FLUX", wanted, np.float32), place, found, np.nan)
-            ivar[arm] = _spread(_rows(file, f"{arm}_IVAR", wanted, np.float32), place, found, 0)
-            if arm in masked:
-                mask[arm] = _spread(_rows(file, f"{arm}_MASK", wanted, np.uint32), place, found, 0)
+        names = [f"{arm}_{kind}" for arm in arms for kind in ("FLUX", "IVAR", *(["MASK"] if masked else []))]
+        images = {name: _spread(image, found) for name, image in _images(file, names, row[found])}
     quality = np.where(found, 0, Quality.NO_SPECTRUM).astype(np.uint32)
     quality |= np.where(repeated, Quality.DUPLICATE_ROW, 0).astype(np.uint32)
     ebv = np.full(len(target_ids), np.nan, np.float32)
     if "EBV" in fibermap:
         ebv[found] = fibermap["EBV"][row[found]]
+    flux, ivar, mask = ({arm: images[f"{arm}_{k}"] for arm in arms if f"{arm}_{k}" in images} for k in _KINDS)
     return CoaddRows(np.asarray(target_ids), found, quality, ebv, flux, ivar, mask)
 
 
@@ -107,17 +106,25 @@ def _rows_of(
     return found, row, n_rows > 1
 
 
-def _rows(file: FitsFile, name: str, rows: NDArray[np.int64], dtype: type[Any]) -> NDArray[Any]:
-    values = file.image_rows(name, rows)
-    return values if values.dtype == dtype else values.astype(dtype)
+def _images(file: FitsFile, names: list[str], rows: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Rows of some images, as float32 or uint32, all in one block of memory."""
+    sizes = [-(-len(rows) * file.row_bytes(name) // 64) * 64 for name in names]
+    room, start = np.empty(sum(sizes), np.uint8), 0
+    for name, size in zip(names, sizes, strict=True):
+        values = file.image_rows(name, rows, room[start : start + len(rows) * file.row_bytes(name)])
+        dtype = np.dtype(np.uint32 if name.endswith("MASK") else np.float32)
+        if (values.dtype, dtype) == (np.int32, np.uint32):
+            values = values.view(np.uint32)
+        yield name, values.astype(dtype, copy=False)
+        start += size
 
 
-def _spread(values: NDArray[Any], place: NDArray[np.intp], found: NDArray[np.bool_], fill: float) -> NDArray[Any]:
-    """Rows as they lie in the file to rows as they were asked for."""
-    if found.all() and (place[1:] > place[:-1]).all():
+def _spread(values: NDArray[Any], found: NDArray[np.bool_]) -> NDArray[Any]:
+    """Rows that were found to rows that were asked for; 0 elsewhere."""
+    if found.all():
         return values
-    out = np.full((len(found), *values.shape[1:]), fill, values.dtype)
-    out[found] = values[place]
+    out = np.zeros((len(found), *values.shape[1:]), values.dtype)
+    out[found] = values
     return out
 
 

@@ -137,20 +137,41 @@ class FitsFile:
         self._read_into(out.reshape(-1).view(np.uint8), hdu.offset)
         return _scaled(_native(out), hdu.header)
 
-    def image_rows(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Rows of a two-dimensional image, ascending, in native byte order; nothing else is read."""
+    def row_bytes(self, name: str) -> int:
+        """Bytes of one row of an image as stored; 0 if it is compressed."""
+        hdu = self.hdu(name)
+        shape, dtype = ((0,), np.dtype("u1")) if hdu.compressed else self._image_of(hdu)
+        return dtype.itemsize * int(np.prod(shape[1:])) if len(shape) > 1 else 0
+
+    def image_rows(self, name: str, rows: NDArray[np.int64], room: NDArray[np.uint8] | None = None) -> NDArray[Any]:
+        """Rows of a two-dimensional image, in any order, in native byte order; nothing else is read.
+
+        Parameters
+        ----------
+        name : str
+            The HDU.
+        rows : (n,) int64
+            Places of the rows in the image.
+        room : (n * row_bytes,) uint8, optional
+            Memory for the answer: one large block is much cheaper to come by than many of a few megabytes.
+        """
         hdu = self.hdu(name)
         if hdu.compressed:
             return self._by_astropy(name, rows)
         shape, dtype = self._image_of(hdu)
-        out = np.empty((len(rows), *shape[1:]), dtype)
-        if len(rows):
-            stride = dtype.itemsize * int(np.prod(shape[1:]))
-            flat = out.reshape(len(rows), -1).view(np.uint8)
-            cuts = np.flatnonzero(np.diff(rows) != 1) + 1  # where runs of neighbors end
-            starts, stops = [0, *cuts.tolist()], [*cuts.tolist(), len(rows)]
-            for start, stop, row in zip(starts, stops, rows[starts].tolist(), strict=True):
-                self._read_into(flat[start:stop].reshape(-1), hdu.offset + row * stride)
+        stride = self.row_bytes(name)
+        if room is None:
+            room = np.empty(len(rows) * stride, np.uint8)
+        out = room.view(dtype).reshape(len(rows), *shape[1:])
+        view = memoryview(out.reshape(-1).view(np.uint8).data)
+        order = np.argsort(rows, kind="stable")  # as they lie in the file
+        ends = np.flatnonzero((np.diff(rows[order]) != 1) | (np.diff(order) != 1)) + 1  # of neighbors here and there
+        starts, stops = [0, *ends.tolist()], [*ends.tolist(), len(rows)]
+        with self._complaints():
+            for start, stop in zip(starts, stops, strict=True) if len(rows) else ():
+                first = int(order[start])
+                part = view[first * stride : (first + stop - start) * stride]
+                self._fill(part, hdu.offset + int(rows[first]) * stride)
         return _scaled(_native(out), hdu.header)
 
     def table(self, name: str, columns: tuple[str, ...], start: int = 0, stop: int | None = None) -> dict[str, Any]:
@@ -231,17 +252,24 @@ class FitsFile:
 
     def _read_into(self, buffer: NDArray[np.uint8], offset: int) -> None:
         with self._complaints():
-            view, done = memoryview(buffer.data), 0
-            if self._stream is not None:
-                self._stream.seek(offset)
-            while done < len(view):
-                if self._stream is None:
-                    n_read = os.preadv(self._fd, [view[done:]], offset + done)
-                else:
-                    n_read = self._stream.readinto(view[done:])
-                if not n_read:
-                    raise DataError(f"{self.path} is cut short at byte {offset + done}; fetch it again")
-                done += n_read
+            self._fill(memoryview(buffer.data), offset)
+
+    def _fill(self, view: memoryview, offset: int) -> None:
+        """Fill a buffer from the file, from an offset on."""
+        if self._stream is None:
+            done = os.preadv(self._fd, [view], offset)
+        else:
+            self._stream.seek(offset)
+            done = 0
+        while done < len(view):
+            n_read = (
+                os.preadv(self._fd, [view[done:]], offset + done)
+                if self._stream is None
+                else self._stream.readinto(view[done:])
+            )
+            if not n_read:
+                raise DataError(f"{self.path} is cut short at byte {offset + done}; fetch it again")
+            done += n_read
 
     def _by_astropy(self, name: str, rows: NDArray[np.int64] | None) -> NDArray[Any]:
         from astropy.io import fits  # slow to import, and rarely needed

@@ -74,7 +74,7 @@ def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
 
 def _join(read: CoaddRows, params: IngestParams) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.uint32]]:
     flux, ivar, bits = join_arms(read.flux, read.ivar, read.mask, len(read.target_id), params.min_good_ivar)
-    missing = Quality.MISSING_B | Quality.MISSING_R | Quality.MISSING_Z | Quality.NONFINITE
+    missing = Quality.MISSING_B | Quality.MISSING_R | Quality.MISSING_Z
     bits[~read.found] &= np.uint32(~missing & 0xFFFFFFFF)  # nothing is known of their arms
     return flux, ivar, bits | read.quality
 

@@ -7,19 +7,20 @@ from numpy.typing import NDArray
 from oddqso.spectra.grid import ARMS, N_NATIVE, arm_start
 from oddqso.spectra.quality import Quality
 
+_N_SHARED = {"B": 0, "R": 51, "Z": 126}
 _NONFINITE, _NEGATIVE = int(Quality.NONFINITE), int(Quality.NEGATIVE_IVAR)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _join_arm(flux, ivar, mask, start, good_above, flux_out, ivar_out, quality):  # type: ignore[no-untyped-def]
+def _join_arm(flux, ivar, mask, start, n_shared, good_above, flux_out, ivar_out, quality):  # type: ignore[no-untyped-def]
     """Add one arm to the sums.
 
     Parameters
     ----------
     flux, ivar : (n_spec, n_arm) float32
     mask : (n_spec, n_arm) uint32, or (n_spec, 0) for none
-    start : int
-        Native pixel of the arm's first.
+    start, n_shared : int
+        Native pixel of the arm's first, and how many pixels the arm before has seen too.
     good_above : float
         Pixels with ivar above this count.
     flux_out, ivar_out : (n_spec, n_native) float32
@@ -34,31 +35,38 @@ def _join_arm(flux, ivar, mask, start, good_above, flux_out, ivar_out, quality):
     """
     n_spec, n_arm = flux.shape
     some = np.zeros(n_spec, np.bool_)
+    masked = mask.shape[1] > 0
+    zero = np.float32(0)
     for i in range(n_spec):
-        nonfinite, negative, n_good = False, False, 0
-        masked = mask.shape[1] > 0
-        for j in range(n_arm):
+        n_nonfinite, n_negative, n_good = 0, 0, 0
+        for j in range(n_shared):
             f, w = flux[i, j], ivar[i, j]
             finite = (f - f == 0) & (w - w == 0)
-            nonfinite |= not finite
-            negative |= w < 0
+            n_nonfinite += not finite
+            n_negative += w < 0
+            if finite and w > good_above and not (masked and mask[i, j] != 0):
+                n_good += 1
+                before = ivar_out[i, start + j]
+                if before > 0:
+                    flux_out[i, start + j] = (before * flux_out[i, start + j] + w * f) / (before + w)
+                    ivar_out[i, start + j] = before + w
+                else:
+                    flux_out[i, start + j], ivar_out[i, start + j] = f, w
+        for j in range(n_shared, n_arm):  # no branch, so that several pixels go at once
+            f, w = flux[i, j], ivar[i, j]
+            finite = (f - f == 0) & (w - w == 0)
+            n_nonfinite += not finite
+            n_negative += w < 0
             good = finite & (w > good_above)
             if masked:
-                good &= mask[i, j] == 0
+                good = good & (mask[i, j] == 0)
             n_good += good
-            w = w if good else np.float32(0)
-            f = f if good else np.float32(0)
-            before = ivar_out[i, start + j]
-            if before > 0 and w > 0:
-                f = (before * flux_out[i, start + j] + w * f) / (before + w)
-                w = before + w
-            elif before > 0:
-                f, w = flux_out[i, start + j], before
-            flux_out[i, start + j], ivar_out[i, start + j] = f, w
+            flux_out[i, start + j] = f if good else zero
+            ivar_out[i, start + j] = w if good else zero
         some[i] = n_good > 0
-        if nonfinite:
+        if n_nonfinite:
             quality[i] |= _NONFINITE
-        if negative:
+        if n_negative:
             quality[i] |= _NEGATIVE
     return some
 
@@ -107,7 +115,7 @@ def join_arms(
     for i, arm in enumerate(ARMS):
         if arm in flux:
             some[i] = _join_arm(
-                flux[arm], ivar[arm], mask.get(arm, no_mask), arm_start(arm), np.float32(min_good_ivar),
+                flux[arm], ivar[arm], mask.get(arm, no_mask), arm_start(arm), _N_SHARED[arm], np.float32(min_good_ivar),
                 flux_out, ivar_out, quality,
             )  # fmt: skip
         quality |= np.where(some[i], 0, Quality[f"MISSING_{arm}"]).astype(np.uint32)
