@@ -104,7 +104,7 @@ def detector_columns(name: str) -> tuple[Column, ...]:
     what = DETECTORS.get(name, f"the detector {name}")
     return (
         Column(f"SCORE_{name}", "float32", "", "stat.fit.goodness", f"Raw score of {what}; higher is odder", "score"),
-        Column(f"RANK_{name}", "int32", "", "stat.rank", f"Rank by {what}; 1 is the oddest", "significance", True),
+        Column(f"RANK_{name}", "int32", "", "stat.rank", f"Rank by TAIL_{name}; 1 is the oddest", "significance", True),
         Column(
             f"TAIL_{name}", "float32", "", "stat.probability",
             f"-log10 of the tail probability of SCORE_{name} given S/N, z and coverage", "significance",

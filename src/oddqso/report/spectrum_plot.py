@@ -61,9 +61,9 @@ class SpectrumSheet:
     def __init__(self, width_pixels: int = 920) -> None:
         with styled():
             self.figure: Figure = new_figure(9.2, 4.1, dpi=width_pixels / 9.2)
-            left, right = self.figure.add_gridspec(1, 2, width_ratios=(4.4, 1), wspace=0.02)
-            panels = left.subgridspec(2, 1, height_ratios=(2.3, 1), hspace=0.0)
-            side = right.subgridspec(2, 1, height_ratios=(1.9, 1))
+            grid = self.figure.add_gridspec(1, 2, width_ratios=(4.4, 1), wspace=0.02)
+            panels = grid[0].subgridspec(2, 1, height_ratios=(2.3, 1), hspace=0.0)
+            side = grid[1].subgridspec(2, 1, height_ratios=(1.9, 1))
             self._main = self.figure.add_subplot(panels[0])
             self._chi = self.figure.add_subplot(panels[1], sharex=self._main)
             self._zoom = self.figure.add_subplot(side[0])

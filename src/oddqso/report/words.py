@@ -41,6 +41,7 @@ QUALITY_WORDS: Final = {
     Quality.SEVERAL_COADDS: "the target has several coadds; this is the primary one",
     Quality.Z_RANGE: "the redshift is outside the model's range",
     Quality.NO_SPECTRUM: "the file holds no such spectrum",
+    Quality.NO_EBV: "the Galactic reddening is unknown; none was removed",
 }
 """What each quality bit means."""
 
@@ -190,7 +191,7 @@ def quality_notes(quality: int) -> list[str]:
     >>> quality_notes(6)
     ['the blue arm (B) is missing', 'the middle arm (R) is missing']
     """
-    return [QUALITY_WORDS[bit] for bit in Quality if quality & bit]
+    return [QUALITY_WORDS.get(bit, str(bit.name)) for bit in Quality if quality & bit]
 
 
 def sky_links(row: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""What each key of ``metrics.json`` means: the reference page is made from this list, and a test compares it."""
+
+from typing import Final
+
+KEYS: Final = {
+    "sample.title": "Heading of the report",
+    "sample.simulated": "Whether the spectra are simulated",
+    "sample.n": "Spectra in the catalog",
+    "sample.n_scored": "Spectra with a score",
+    "sample.n_fit": "Spectra of the split FIT, scored or not",
+    "sample.n_calibration": "Spectra of the split CALIBRATION, scored or not",
+    "sample.n_test": "Spectra of the split TEST, scored or not",
+    "sample.n_tested": "Spectra with a p-value",
+    "sample.snr_median": "Median S/N of a native pixel, over scored spectra",
+    "sample.z_median": "Median redshift of scored spectra",
+    "sample.z_min": "Lowest redshift of scored spectra",
+    "sample.z_max": "Highest redshift of scored spectra",
+    "waterfall[].name": "A cut, in the order in which they were made",
+    "waterfall[].description": "What it asks for",
+    "waterfall[].n_in": "Objects before it",
+    "waterfall[].n_out": "Objects after it",
+    "quality.*": "Spectra that bear a quality bit, by its name; bits that none bears are left out",
+    "claim.*": "What the list may claim, as the stage significance says it: the sentence, counts, and for each level "
+    "the shortest list possible",
+    "discoveries[].alpha": "Nominal false discovery rate",
+    "discoveries[].n": "Spectra whose q-value is at most that",
+    "discoveries[].r_min": "The fewest spectra that a list at that rate can hold",
+    "p_values.n": "Number of p-values",
+    "p_values.ks": "Largest distance of their distribution from the uniform one (Kolmogorov-Smirnov)",
+    "p_values.ks_p": "Probability of a larger distance if they were uniform and independent",
+    "p_values.share_below_0.01": "Share of p-values of at most 0.01",
+    "p_values.share_below_0.1": "Share of p-values of at most 0.1",
+    "p_values.smallest": "The smallest p-value",
+    "flatness.*.snr": "Spearman's rank correlation with S/N of SCORE, of a raw SCORE_<NAME> or of a TAIL_<NAME>, over "
+    "held-out strict spectra (ordinary ones where the truth is known); 0 is flat",
+    "flatness.*.z": "The same with redshift",
+    "accuracy[].snr_min": "Lowest S/N of a native pixel; the first entry is for all spectra with S/N of at least 2",
+    "accuracy[].snr_max": "Highest S/N; null is no limit",
+    "accuracy[].n": "Held-out spectra in the bin",
+    "accuracy[].accuracy": "A = 1 - median over spectra of sqrt(max(0, mean[r^2 - 1/ivar])) / mean[flux]; r is flux "
+    "minus reconstruction, the means are over good pixels redward of Lyman alpha with weights ivar",
+    "accuracy[].accuracy_low": "2.5th percentile of A over resampled spectra (bootstrap)",
+    "accuracy[].accuracy_high": "97.5th percentile of A over resampled spectra (bootstrap)",
+    "accuracy[].accuracy_lines": "A of the pixels within 3000 km/s of a broad emission line",
+    "accuracy[].within_1_sigma": "Share of pixels within one standard deviation of noise and model error; 0.683 is "
+    "Gaussian",
+    "accuracy[].within_2_sigma": "Within two; 0.954 is Gaussian",
+    "accuracy[].within_3_sigma": "Within three; 0.997 is Gaussian",
+    "accuracy[].explained_variance": "Median share of the flux's variance beyond noise that the model explains",
+    "accuracy[].chi_width": "Median over spectra of half the central 68.27 % of the whitened residual; 1 is perfect",
+    "chi_width.*[].wave_min": "Lower edge of a bin of observed or rest wavelength [Angstrom]",
+    "chi_width.*[].wave_max": "Upper edge [Angstrom]",
+    "chi_width.*[].width": "Half the central 68.27 % of the whitened residual in it; 1 is perfect",
+    "agreement.n_top": "Length of each detector's top list: 1 % of the scored spectra, at least 20",
+    "agreement.overlap.*.*": "Spectra on the lists of both detectors",
+    "agreement.alone.*": "Spectra on this detector's list and on no other one's",
+    "agreement.in_merged.*": "Spectra on this detector's list and on that of the merged score",
+    "training.n_epoch": "Epochs of the training",
+    "training.n_train": "Spectra that taught the model",
+    "training.n_active": "Latent units that carry more than 0.1 nat",
+    "training.last.*.*": "What the last epoch measured, by split: loss, reconstruction and KL [nat], beta",
+    "truth.n_odd": "Simulated surveys only. Objects in the catalog that are not ordinary quasars: planted anomalies, "
+    "wrong redshifts, stars, galaxies, sky, stuck fibers",
+    "truth.n_ordinary": "Ordinary quasars in the catalog",
+    "truth.n_judged": "Scored held-out objects (not FIT) with known truth, which completeness is measured on",
+    "truth.false_positive_rate": "The rate at which scores are cut for completeness: this share of ordinary spectra "
+    "exceeds the cut",
+    "truth.completeness.*": "Share of all odd objects above the cut, by SCORE and by each detector",
+    "truth.classes[].class": "A class of odd objects",
+    "truth.classes[].n": "Judged objects of the class",
+    "truth.classes[].found": "Of these, how many the merged score puts above the cut",
+    "truth.classes[].completeness": "found / n",
+    "truth.classes[].low": "Lower end of Jeffreys' 95 % interval",
+    "truth.classes[].high": "Upper end of Jeffreys' 95 % interval",
+    "truth.classes[].by_score.*": "Share above the cut, by SCORE and by each detector",
+    "truth.classes[].n_tested": "Objects of the class with a p-value",
+    "truth.classes[].n_listed": "Of these, how many are on the list at the largest nominal rate",
+    "truth.fdr[].alpha": "Nominal false discovery rate",
+    "truth.fdr[].n": "Discoveries at that rate",
+    "truth.fdr[].n_false": "Ordinary quasars among them",
+    "truth.fdr[].fdp": "n_false / n; null without discoveries",
+    "truth.fdr[].low": "Lower end of Jeffreys' 95 % interval",
+    "truth.fdr[].high": "Upper end of Jeffreys' 95 % interval",
+    "truth.top[].n": "Length of the list by rank",
+    "truth.top[].n_odd": "Odd objects on it",
+    "truth.top[].by_class.*": "Odd objects on it, by class",
+    "candidates[].rank": "Rank of a candidate with a figure in the report",
+    "candidates[].target_id": "Its TARGETID, as text: it is above 2**53",
+    "candidates[].fired": "Detectors that put it among the oddest 1 % of its like, strongest first",
+    "candidates[].words": "What the report says of it",
+}
+"""Every key, ``[]`` for the items of a list and ``*`` for any name."""
+
+
+def metrics_page() -> str:
+    """The reference page of ``metrics.json``, in Markdown.
+
+    Examples
+    --------
+    >>> metrics_page().splitlines()[0]
+    '# Keys of metrics.json'
+    """
+    lines = [
+        "# Keys of metrics.json",
+        "",
+        "`report/metrics.json` holds every figure that stands in the report. `[]` marks the items of a list, `*` any",
+        "name. What is unknown is null.",
+        "",
+        "| key | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| `{key}` | {meaning} |" for key, meaning in KEYS.items()]
+    return "\n".join(lines) + "\n"
