@@ -30,6 +30,7 @@ REDWARD_ANGSTROM: Final = 1230.0
 """Where no window has enough pixels, all pixels redward of this rest wavelength are used."""
 
 _CHUNK: Final = 16
+_ENOUGH: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +121,7 @@ def collect(flux, ivar, z, log_wave, blue, red, windows, min_pixels, f, t, w):  
     return 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def scale_of(f, t, w, n, scatter, clip_sigma, n_passes):  # type: ignore[no-untyped-def]
     """The scale of a template, and its error from photon noise alone.
 
@@ -131,7 +132,7 @@ def scale_of(f, t, w, n, scatter, clip_sigma, n_passes):  # type: ignore[no-unty
     Parameters
     ----------
     f, t, w : (n_wave,) float64
-        Flux, template and ivar, of which the first ``n`` count.
+        Flux, template and ivar, of which the first ``n`` count; ``w`` is turned into the variance.
     n : int
     scatter, clip_sigma : float
     n_passes : int
@@ -151,16 +152,20 @@ def scale_of(f, t, w, n, scatter, clip_sigma, n_passes):  # type: ignore[no-unty
         ratio[k] = top / bottom
         information += bottom
     scale = np.median(ratio)
+    for i in range(n):
+        w[i] = 1 / w[i]
     for _ in range(n_passes):
         top, bottom = 0.0, 0.0
         spread = (scatter * scale) ** 2
         for i in range(n):
-            variance = 1 / w[i] + spread * t[i] * t[i]
+            variance = w[i] + spread * t[i] * t[i]
             residual = f[i] - scale * t[i]
             weight = 1 / variance if residual * residual <= clip_sigma * clip_sigma * variance else 0.0
             top += weight * t[i] * f[i]
             bottom += weight * t[i] * t[i]
         if bottom <= 0:
             break
-        scale = top / bottom
+        before, scale = scale, top / bottom
+        if abs(scale - before) <= _ENOUGH * abs(scale):
+            break
     return scale, 1 / np.sqrt(information)

@@ -26,3 +26,5 @@ class PrepareParams(Params):
     """Redshifts below get Z_RANGE: such a quasar's class is usually wrong."""
     z_max: float = 6.0
     """Redshifts above get Z_RANGE: little is left redward of Lyman alpha."""
+    strict_snr_min: float = Field(default=0.5, ge=0)
+    """The strict sample has a median S/N per native pixel of at least this; fainter spectra are scored all the same."""

@@ -75,8 +75,8 @@ def prepare(spectra: Spectra, params: PrepareParams) -> tuple[Spectra, NDArray[n
     shared, shape = native_to_model(), template()
     _prepare(
         _frozen(spectra.flux), _frozen(spectra.ivar), _frozen(spectra.z), _frozen(spectra.ebv),
-        galactic_extinction(spectra.wave), shared.first, shared.width, shared.full, shape.log_wave, shape.blue,
-        shape.red, shape.windows, params.min_overlap, params.min_coverage, params.min_window_pixels, params.scatter,
+        galactic_extinction(spectra.wave), shared.first, shared.n_touch, shared.width, shared.full, shape.log_wave,
+        shape.blue, shape.red, shape.windows, params.min_overlap, params.min_coverage, params.min_window_pixels, params.scatter,
         params.clip_sigma, params.n_passes, params.low_signal_sigma, params.z_min, params.z_max,
         flux, ivar, scale, quality, snr, coverage,
     )  # fmt: skip
@@ -96,8 +96,8 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _prepare(  # type: ignore[no-untyped-def]
-    flux, ivar, z, ebv, extinction, first, width, full, log_wave, blue, red, windows, min_overlap, min_coverage,
-    min_window_pixels, scatter, clip_sigma, n_passes, low_signal_sigma, z_min, z_max,
+    flux, ivar, z, ebv, extinction, first, n_touch, width, full, log_wave, blue, red, windows, min_overlap,
+    min_coverage, min_window_pixels, scatter, clip_sigma, n_passes, low_signal_sigma, z_min, z_max,
     flux_out, ivar_out, scale, quality, snr, coverage,
 ):  # fmt: skip
     """All steps for each row while it is in cache; arguments as in `prepare`, outputs last."""
@@ -115,7 +115,7 @@ def _prepare(  # type: ignore[no-untyped-def]
             bits |= _NO_DATA
         if n_good < min_coverage * n_native:
             bits |= _FEW_PIXELS
-        rebin_row(f, variance, first, width, full, min_overlap, flux_out[i], ivar_out[i])
+        rebin_row(f, variance, first, n_touch, width, full, min_overlap, flux_out[i], ivar_out[i])
         in_range = z_min <= z[i] <= z_max
         if not in_range:
             bits |= _Z_RANGE
@@ -132,9 +132,8 @@ def _prepare(  # type: ignore[no-untyped-def]
             bits |= _NO_CONTINUUM
             scale[i] = 1
             ivar_out[i] = 0
-        for j in range(n_model):
-            flux_out[i, j] /= scale[i]
-            ivar_out[i, j] *= scale[i] * scale[i]
+        flux_out[i] /= scale[i]
+        ivar_out[i] *= scale[i] * scale[i]
         quality[i] |= np.uint32(bits)
 
 

@@ -20,11 +20,14 @@ class Overlaps:
         The first old pixel that touches a new one.
     width : (n_new, n_most) float64
         Width shared with that pixel and those after it [Angstrom]; 0 where they do not touch.
+    n_touch : (n_new,) int64
+        How many old pixels touch a new one.
     full : (n_new,) float64
         Width of a new pixel [Angstrom].
     """
 
     first: NDArray[np.int64]
+    n_touch: NDArray[np.int64]
     width: NDArray[np.float64]
     full: NDArray[np.float64]
 
@@ -57,7 +60,8 @@ def overlaps(old: NDArray[np.float64], new: NDArray[np.float64]) -> Overlaps:
     first = np.minimum(first, len(old) - n_most)
     i = first[:, None] + np.arange(n_most)  # (n_new, n_most)
     shared = np.minimum(high, old_edges[i + 1]) - np.maximum(low, old_edges[i])
-    return Overlaps(first.astype(np.int64), np.maximum(shared, 0.0), np.diff(new_edges))
+    n_touch = np.where(shared > 0, np.arange(1, n_most + 1), 0).max(axis=1)
+    return Overlaps(first.astype(np.int64), n_touch.astype(np.int64), np.maximum(shared, 0.0), np.diff(new_edges))
 
 
 @cache
@@ -67,7 +71,7 @@ def native_to_model() -> Overlaps:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rebin_row(flux, variance, first, width, full, min_overlap, flux_out, ivar_out):  # type: ignore[no-untyped-def]
+def rebin_row(flux, variance, first, n_touch, width, full, min_overlap, flux_out, ivar_out):  # type: ignore[no-untyped-def]
     """Rebin one spectrum.
 
     The flux of a new pixel is the mean of the old ones, weighted by shared width; bad pixels are left out. The variance
@@ -77,18 +81,17 @@ def rebin_row(flux, variance, first, width, full, min_overlap, flux_out, ivar_ou
     ----------
     flux, variance : (n_old,) float64
         Bad pixels have variance 0 and flux 0.
-    first, width, full
+    first, n_touch, width, full
         `Overlaps`.
     min_overlap : float
         Share of a new pixel that good old pixels must cover.
     flux_out, ivar_out : (n_new,) float32
         Filled; 0 where too little is covered.
     """
-    n_most = width.shape[1]
     for j in range(len(first)):
         i = first[j]
         covered, total, noise = 0.0, 0.0, 0.0
-        for k in range(n_most):
+        for k in range(n_touch[j]):
             w = width[j, k] if variance[i + k] > 0 else 0.0
             covered += w
             total += w * flux[i + k]
@@ -127,6 +130,9 @@ def rebin(
     good = ivar > 0
     for i in range(n_spec):
         variance = np.divide(1.0, ivar[i], out=np.zeros(flux.shape[1]), where=good[i])
-        rebin_row(np.where(good[i], flux[i], 0.0).astype(np.float64), variance, shared.first, shared.width, shared.full,
-                  min_overlap, flux_out[i], ivar_out[i])  # fmt: skip
+        clean = np.where(good[i], flux[i], 0.0).astype(np.float64)
+        rebin_row(
+            clean, variance, shared.first, shared.n_touch, shared.width, shared.full, min_overlap, flux_out[i],
+            ivar_out[i],
+        )  # fmt: skip
     return flux_out, ivar_out

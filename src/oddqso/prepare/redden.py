@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from oddqso.spectra.dust import galactic_extinction
 
-BLOCK = 16
+BLOCK = 32
 _EXPONENT = 0.4 * np.log(10.0)
 
 
@@ -15,7 +15,7 @@ def fill_dimming(extinction, mag, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` with ``10**(0.4 mag extinction)``: what the flux was divided by on its way to us.
 
     The exponential is taken once a block of pixels and continued by its series up to the fourth order, which is exact
-    to 1e-11 for E(B-V) below 1 mag.
+    to 1e-11 for E(B-V) of 1 mag.
 
     Parameters
     ----------

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit
 
-_SHIFT = np.uint32(20)
 _N_BIN = 1 << 12
 
 
@@ -11,8 +10,8 @@ _N_BIN = 1 << 12
 def median_of(values, n, counts, some):  # type: ignore[no-untyped-def]
     """The median of the first ``n`` values; NaN if there are none.
 
-    The bits of a float32, turned so that they ascend with its value, are counted by their first 12; only the one or two
-    bins in the middle are sorted.
+    The bits of a float32, turned so that they ascend with its value, are counted by their first 12, then, in the bin of
+    the middle, by their next 12; what is left, a handful, is sorted.
 
     Parameters
     ----------
@@ -26,31 +25,41 @@ def median_of(values, n, counts, some):  # type: ignore[no-untyped-def]
     """
     if n == 0:
         return np.float32(np.nan)
+    low, high = (n - 1) // 2, n // 2  # ranks of the one or two middle values
+    m, n_below, one_bin = _narrow(values, n, low, high, 20, counts, some)
+    if one_bin:
+        low, high = low - n_below, high - n_below
+        m, n_below, one_bin = _narrow(some, m, low, high, 8, counts, some)
+    middle = np.sort(some[:m])
+    return np.float32(0.5) * (middle[low - n_below] + middle[high - n_below])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _narrow(values, n, low, high, shift, counts, some):  # type: ignore[no-untyped-def]
+    """Put the values of the bins that hold two ranks into ``some``: how many, how many below, whether in one bin."""
     bits = values.view(np.uint32)
     counts[:] = 0
     for i in range(n):
-        counts[_bin(bits[i])] += 1
-    low, high = (n - 1) // 2, n // 2  # ranks of the one or two middle values
-    before, first, last, n_before = 0, -1, -1, 0
-    for k in range(_N_BIN):
-        after = before + counts[k]
-        if first < 0 and low < after:
-            first, n_before = k, before
-        if high < after:
-            last = k
-            break
-        before = after
+        counts[_bin(bits[i], shift)] += 1
+    n_below, first = 0, 0
+    while n_below + counts[first] <= low:
+        n_below += counts[first]
+        first += 1
+    last, after = first, n_below + counts[first]
+    while after <= high:
+        last += 1
+        after += counts[last]
     m = 0
     for i in range(n):
-        k = _bin(bits[i])
+        value = values[i]
+        k = _bin(bits[i], shift)
         if first <= k <= last:
-            some[m] = values[i]
+            some[m] = value
             m += 1
-    middle = np.sort(some[:m])
-    return np.float32(0.5) * (middle[low - n_before] + middle[high - n_before])
+    return m, n_below, first == last
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _bin(bits):  # type: ignore[no-untyped-def]
+def _bin(bits, shift):  # type: ignore[no-untyped-def]
     turned = bits ^ (np.uint32(0xFFFFFFFF) if bits >> np.uint32(31) else np.uint32(0x80000000))
-    return np.int64(turned >> _SHIFT)
+    return np.int64(turned >> np.uint32(shift)) & (_N_BIN - 1)
