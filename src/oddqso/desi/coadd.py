@@ -113,7 +113,7 @@ def _images(file: FitsFile, names: list[str], rows: NDArray[np.int64]) -> Iterat
     for name, size in zip(names, sizes, strict=True):
         values = file.image_rows(name, rows, room[start : start + len(rows) * file.row_bytes(name)])
         dtype = np.dtype(np.uint32 if name.endswith("MASK") else np.float32)
-        if (values.dtype, dtype) == (np.int32, np.uint32):
+        if values.dtype == np.dtype(np.int32) and name.endswith("MASK"):
             values = values.view(np.uint32)
         yield name, values.astype(dtype, copy=False)
         start += size

@@ -1,7 +1,8 @@
 """The spectra of one shard, from coadd files to one table on the native grid."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from oddqso.errors import DataError
 from oddqso.spectra import Quality, Spectra
 from oddqso.spectra.grid import N_NATIVE, native_grid
 from oddqso.spectra.join import join_arms
+
+_ROWS_AT_ONCE: Final = 512
 
 
 def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
@@ -47,7 +50,7 @@ def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
     absent = (quality & Quality.NO_SPECTRUM) != 0
     quality[absent] |= np.uint32(Quality.NO_DATA)
     bad: list[str] = []
-    for file, rows in _by_file(sample_rows["FILE"], ~absent):
+    for file, rows in _parts(sample_rows["FILE"], ~absent):
         try:
             read = read_coadd(root / file, target_id[rows])
         except DataError as error:
@@ -57,7 +60,7 @@ def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
         quality[rows] |= bits
         ebv[rows] = np.where(np.isfinite(ebv[rows]), ebv[rows], read.ebv)
     if bad:
-        raise DataError("\n".join(bad))
+        raise DataError("\n".join(dict.fromkeys(bad)))
     unknown = ~np.isfinite(ebv)
     quality |= np.where(unknown, Quality.NO_EBV, 0).astype(np.uint32)
     return Spectra(
@@ -79,11 +82,11 @@ def _join(read: CoaddRows, params: IngestParams) -> tuple[NDArray[Any], NDArray[
     return flux, ivar, bits | read.quality
 
 
-def _by_file(files: pa.ChunkedArray, wanted: NDArray[np.bool_]) -> list[tuple[str, NDArray[np.int64]]]:
-    """Files in order of name, each with the rows that it serves."""
-    encoded = files.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+def _parts(files: pa.ChunkedArray, wanted: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Files in order of name, each with the rows that it serves, a few hundred at a time."""
+    encoded = pa.chunked_array(files).combine_chunks().dictionary_encode()
     names, code = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
-    rows = [(name, np.flatnonzero((code == i) & wanted)) for i, name in enumerate(names)]
-    return sorted((name, here) for name, here in rows if len(here))
+    for place in sorted(range(len(names)), key=names.__getitem__):
+        rows = np.flatnonzero((code == place) & wanted)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield names[place], rows[start : start + _ROWS_AT_ONCE]

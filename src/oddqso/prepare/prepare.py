@@ -76,8 +76,8 @@ def prepare(spectra: Spectra, params: PrepareParams) -> tuple[Spectra, NDArray[n
     _prepare(
         _frozen(spectra.flux), _frozen(spectra.ivar), _frozen(spectra.z), _frozen(spectra.ebv),
         galactic_extinction(spectra.wave), shared.first, shared.n_touch, shared.width, shared.full, shape.log_wave,
-        shape.blue, shape.red, shape.windows, params.min_overlap, params.min_coverage, params.min_window_pixels, params.scatter,
-        params.clip_sigma, params.n_passes, params.low_signal_sigma, params.z_min, params.z_max,
+        shape.blue, shape.red, shape.windows, params.min_overlap, params.min_coverage, params.min_window_pixels,
+        params.scatter, params.clip_sigma, params.n_passes, params.low_signal_sigma, params.z_min, params.z_max,
         flux, ivar, scale, quality, snr, coverage,
     )  # fmt: skip
     prepared = Spectra(
