@@ -146,14 +146,16 @@ def _tell(done: api.Run) -> None:
     catalog = done.catalog()
     scored = catalog.num_rows - catalog["SCORE"].null_count
     print(f"\n{catalog.num_rows:,} quasars, {scored:,} of them scored. {done.claim()['sentence']}\n")
-    table = Table("RANK", "TARGETID", "Z", "S/N", "SCORE", "P", "Q", "SPLIT", title="The ten oddest")
+    table = Table(title="The ten oddest")
+    for name in ("RANK", "TARGETID", "Z", "S/N", "SCORE", "P", "Q", "SPLIT"):
+        table.add_column(name, no_wrap=True, overflow="ignore", justify="left" if name == "SPLIT" else "right")
     for row in catalog.slice(0, 10).to_pylist():
         p, q = ("" if row[name] is None else f"{row[name]:.2g}" for name in ("P_VALUE", "Q_VALUE"))
         table.add_row(
             str(row["RANK"]), str(row["TARGETID"]), f"{row['Z']:.4f}", f"{row['SNR']:.1f}", f"{row['SCORE']:.2f}",
             p, q, row["SPLIT"],
         )  # fmt: skip
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
     print(f"\nreport:   {done.report()}")
     print(f"catalog:  {done.path / 'release' / 'catalog.fits'} (also .parquet, .vot)")
     print(f"next:     oddqso show {catalog['TARGETID'][0].as_py()} --run {done.path}")
