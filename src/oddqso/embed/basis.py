@@ -24,6 +24,7 @@ Batches = Callable[[], Iterator[tuple[NDArray[np.float32], NDArray[np.float32], 
 
 SMOOTH_PIXELS = 4.0
 _CHI2_CLIP = 16.0
+_BLOCK = 1024
 
 
 @dataclass
@@ -110,7 +111,7 @@ def _gather(
     upper = np.triu_indices(first.shape[1])
 
     low = min(frame.start)
-    wide, tall = _spread(frame, low, weight * scale**2), _spread(frame, low, weight * scale * flux)
+    wide, tall = spread(frame, low, weight * scale**2), spread(frame, low, weight * scale * flux)
     at = slice(low, low + wide.shape[1])
     sums.normal[at] += wide.T @ second[:, upper[0], upper[1]].astype(np.float32)
     sums.right[at] += tall.T @ first.astype(np.float32)
@@ -120,8 +121,8 @@ def _gather(
     excess = torch.minimum((flux - post.model) ** 2, _CHI2_CLIP / post.residual_weight.clamp(min=1e-30)) - noise
     level = (post.model**2) * post.residual_weight  # (n_spec, n_wave)
     forest = fraction - linear.fractional_variance(frame, torch.ones_like(transmission))
-    top = _spread(frame, low, (excess - forest * post.model**2) * level * post.residual_weight)
-    sums.rest_error[at] += np.stack([top.sum(axis=0), _spread(frame, low, level**2).sum(axis=0)], axis=1)
+    top = spread(frame, low, (excess - forest * post.model**2) * level * post.residual_weight)
+    sums.rest_error[at] += np.stack([top.sum(axis=0), spread(frame, low, level**2).sum(axis=0)], axis=1)
     clear = good & (transmission > 0.999)
     sums.observed_error[:, 0] += torch.where(clear, chi2.clamp(max=_CHI2_CLIP), 0).double().sum(dim=0).numpy()
     sums.observed_error[:, 1] += clear.double().sum(dim=0).numpy()
@@ -130,7 +131,7 @@ def _gather(
     sums.amplitude.append(np.stack([ratio, post.covariance[:, 0, 0].numpy(), np.log1p(frame.z.numpy())]))
 
 
-def _spread(frame: Frame, low: int, value: torch.Tensor) -> NDArray[np.float32]:
+def spread(frame: Frame, low: int, value: torch.Tensor) -> NDArray[np.float32]:
     """Values (n_spec, n_wave) at their nearest rest-frame pixel, counted from ``low``."""
     out = np.zeros((len(frame.start), max(frame.start) - low + N_MODEL + 1), np.float32)
     array = value.numpy()
@@ -143,42 +144,51 @@ def _spread(frame: Frame, low: int, value: torch.Tensor) -> NDArray[np.float32]:
 
 def _update_table(linear: LinearModel, sums: _Sums, smooth_scale: float) -> None:
     """Solve every rest-frame pixel, drawn towards its neighborhood."""
-    n_column = linear.table.shape[1]
-    matrix = _square(sums.normal, n_column)
+    n_rest, n_column = linear.table.shape
     base = template(linear.grid.wave())
     relative = linear.table.double().numpy() / base[:, None]
     target = base[:, None] * gaussian_filter1d(relative, SMOOTH_PIXELS, axis=0, mode="nearest")
     stiffness = 1 / (smooth_scale * base) ** 2  # (n_rest,)
     weak = _weak(base, n_column)
-    pull = stiffness[:, None] * target + weak * base[:, None] * (np.arange(n_column) == 0)
-    diagonal = np.eye(n_column) * (stiffness[:, None] + weak)[:, None, :]
-    solved = np.linalg.solve(matrix + diagonal, (sums.right + pull)[:, :, None])[:, :, 0]
-    linear.table.copy_(torch.from_numpy(solved.astype(np.float32)))
+    pull = sums.right + stiffness[:, None] * target + weak * base[:, None] * (np.arange(n_column) == 0)
+    diagonal = torch.from_numpy(stiffness[:, None] + weak)
+    for first in range(0, n_rest, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        matrix = _square(sums.normal[rows], n_column)
+        matrix.diagonal(dim1=1, dim2=2).add_(diagonal[rows])
+        root = torch.linalg.cholesky(matrix)
+        right = torch.from_numpy(pull[rows, :, None])
+        linear.table[rows] = torch.cholesky_solve(right, root)[:, :, 0].float()
 
 
 def _pixel_variance(linear: LinearModel, sums: _Sums, smooth_scale: float) -> Float:
     """Squared fractional error of the model for want of data, (n_rest,): the trace of a pixel's covariance."""
-    # Where the data are poor, neighbors within the correlation length of the smoothing share what they know.
-    n_column = linear.table.shape[1]
+    n_rest, n_column = linear.table.shape
     base = template(linear.grid.wave())
-    matrix = _square(sums.normal, n_column)
-    known = np.maximum(np.trace(matrix, axis1=1, axis2=2) / n_column, 1e-12)
-    shared = 1 + np.minimum(SMOOTH_PIXELS * np.sqrt(2 / known) / (smooth_scale * base), 60.0)
-    matrix = matrix * shared[:, None, None] + np.eye(n_column) * _weak(base, n_column)[:, None, :]
-    used = np.concatenate([[True], (linear.table[:, 1:] != 0).any(dim=0).numpy()])
-    inverse = np.linalg.inv(matrix[:, used][:, :, used])
+    used = torch.cat([torch.ones(1, dtype=torch.bool), (linear.table[:, 1:] != 0).any(dim=0)])
+    weak = torch.from_numpy(_weak(base, n_column))
+    trace = np.empty(n_rest)
+    for first in range(0, n_rest, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        matrix = _square(sums.normal[rows], n_column)
+        # Where the data are poor, neighbors within the correlation length of the smoothing share what they know.
+        known = matrix.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=1e-12).numpy()
+        shared = 1 + np.minimum(SMOOTH_PIXELS * np.sqrt(2 / known) / (smooth_scale * base[rows]), 60.0)
+        matrix *= torch.from_numpy(shared)[:, None, None]
+        matrix.diagonal(dim1=1, dim2=2).add_(weak[rows])
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix[:, used][:, :, used]))
+        trace[rows] = inverse.diagonal(dim1=1, dim2=2).sum(dim=1).numpy()
     level = np.maximum(linear.table[:, 0].double().numpy(), 0.2 * base)
-    variance: Float = np.minimum(np.trace(inverse, axis1=1, axis2=2) / level**2, 0.25)
+    variance: Float = np.minimum(trace / level**2, 0.25)
     return variance
 
 
-def _square(upper: Float, n_column: int) -> Float:
+def _square(upper: Float, n_column: int) -> torch.Tensor:
     """Symmetric matrices (n, n_column, n_column) from their upper triangles (n, n_column (n_column + 1) / 2)."""
     at = np.triu_indices(n_column)
-    matrix = np.zeros((len(upper), n_column, n_column))
-    matrix[:, at[0], at[1]] = upper
-    matrix[:, at[1], at[0]] = upper
-    return matrix
+    place = np.empty((n_column, n_column), np.int64)
+    place[at], place[at[::-1]] = np.arange(len(at[0])), np.arange(len(at[0]))
+    return torch.from_numpy(upper[:, place.ravel()].reshape(-1, n_column, n_column))
 
 
 def _weak(base: Float, n_column: int) -> Float:

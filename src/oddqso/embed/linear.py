@@ -81,14 +81,17 @@ class LinearModel(nn.Module):
 
     def fractional_variance(self, frame: Frame, transmission: Tensor) -> Tensor:
         """Variance of the model error as a fraction of the model squared, (n_spec, n_wave)."""
-        rest = _stretch(torch.exp(2 * self.log_sigma_rest), self.grid.n_wave) + self.mean_variance
-        observed = _stretch(torch.exp(2 * self.log_sigma_observed), N_MODEL)
+        observed = stretch(torch.exp(2 * self.log_sigma_observed), N_MODEL)
         forest = torch.sigmoid(self.forest_share) * igm_variance(transmission)
-        return take(rest, frame) + observed + forest + 1e-6
+        return self.rest_variance(frame) + observed + forest + 1e-6
+
+    def rest_variance(self, frame: Frame) -> Tensor:
+        """The part of it that belongs to the rest frame, (n_spec, n_wave)."""
+        return take(stretch(torch.exp(2 * self.log_sigma_rest), self.grid.n_wave) + self.mean_variance, frame)
 
     def noise_factor(self) -> Tensor:
         """What the noise variance is multiplied by, (n_wave,), at least 1: ivar knows little of sky residuals."""
-        return 1 + _stretch(torch.exp(self.log_excess), N_MODEL)
+        return 1 + stretch(torch.exp(self.log_excess), N_MODEL)
 
     def variance(self, ivar: Tensor, model: Tensor, fraction: Tensor, floor: Tensor) -> Tensor:
         """Variance of the residual, (n_spec, n_wave), 1 where nothing is known.
@@ -161,7 +164,7 @@ class LinearModel(nn.Module):
         return place.float(), mean.float(), precision
 
 
-def _stretch(node: Tensor, n_wave: int) -> Tensor:
+def stretch(node: Tensor, n_wave: int) -> Tensor:
     """Linear interpolation of values at evenly spaced nodes to ``n_wave`` pixels."""
     stretched: Tensor = nn.functional.interpolate(node[None, None], size=n_wave, mode="linear", align_corners=False)
     return stretched[0, 0]

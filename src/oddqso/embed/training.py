@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from oddqso.embed import basis
+from oddqso.embed.calibrate import calibrate_rest_error
 from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
 from oddqso.embed.params import TrainParams
@@ -66,6 +67,8 @@ def train(
         curves = _train_network(vae, data, params, seed, scratch, report)
         report("measure", 1.0)
         held_out = np.flatnonzero(data.held_out)
+        some = np.sort(np.random.default_rng([seed, 15]).permutation(held_out)[: params.max_em_spectra // 4])
+        calibrate_rest_error(vae, HeldOut(data, some, _CHUNK))
         figures = measure(vae, HeldOut(data, held_out, _CHUNK), data.snr[held_out], seed)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
