@@ -16,7 +16,7 @@ def _sum_big_endian(words: NDArray[np.uint32]) -> int:
     for word in words:
         swapped = (word >> 24) | ((word >> 8) & 0xFF00) | ((word << 8) & 0xFF0000) | (word << 24)
         total += np.uint64(swapped & 0xFFFFFFFF)
-    return total
+    return int(total)
 
 
 def ones_complement(data: NDArray[Any] | bytes, start: int = 0) -> int:

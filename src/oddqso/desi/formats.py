@@ -26,7 +26,8 @@ FIBER_SUMMARY: Final = (
 
 COADD_FIBERMAP: Final = (
     "TARGETID K|COADD_FIBERSTATUS J|TARGET_RA D|TARGET_DEC D|PMRA E|PMDEC E|REF_EPOCH E|FA_TARGET K|FA_TYPE B|"
-    f"OBJTYPE 3A|SUBPRIORITY D|OBSCONDITIONS J|{BRICK}|{PHOTOMETRY}|{TARGET_BITS}|PLATE_RA D|PLATE_DEC D|{FIBER_SUMMARY}"
+    f"OBJTYPE 3A|SUBPRIORITY D|OBSCONDITIONS J|{BRICK}|{PHOTOMETRY}|{TARGET_BITS}|PLATE_RA D|PLATE_DEC D|"
+    f"{FIBER_SUMMARY}"
 )
 """HDU FIBERMAP of a coadd: one row a target, 67 columns, 317 bytes."""
 
@@ -117,7 +118,7 @@ def columns_of(spec: str) -> list[tuple[str, int, str]]:
     return columns
 
 
-def record_dtype(spec: str) -> np.dtype:  # type: ignore[type-arg]
+def record_dtype(spec: str) -> np.dtype[np.void]:
     """The big-endian record dtype of a column list; a logical is the text ``T`` or ``F``.
 
     Examples

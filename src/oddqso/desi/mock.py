@@ -147,8 +147,10 @@ def _write_coadd(
         yield table_hdu("FIBERMAP", COADD_FIBERMAP, tables["FIBERMAP"])
         yield table_hdu("EXP_FIBERMAP", EXP_FIBERMAP, tables["EXP_FIBERMAP"])
         for k, arm in enumerate(ARMS):
-            columns = (np.stack([getattr(one, name)[k] for one in exposed]) for name in ("flux", "ivar", "mask"))
-            yield from _image_hdus(arm, *columns, fibers, params.resolution)
+            flux, ivar, mask = (
+                np.stack([getattr(one, name)[k] for one in exposed]) for name in ("flux", "ivar", "mask")
+            )
+            yield from _image_hdus(arm, flux, ivar, mask, fibers, params.resolution)
         yield table_hdu("SCORES", COADD_SCORES, tables["SCORES"])
 
     write_fits(path, hdus())
@@ -186,9 +188,10 @@ def _write_spectra(
         yield primary_hdu(plan.survey, plan.program, plan.healpix)
         yield table_hdu("FIBERMAP", SPECTRA_FIBERMAP, fibermap)
         for a, arm in enumerate(ARMS):
-            columns = (np.stack([exposed[k].exposures[number][a][part] for k, number in rows]) for part in range(3))
+            pixels = [[exposed[k].exposures[number][a][part] for k, number in rows] for part in range(3)]
+            flux, ivar, mask = (np.stack(rows_of_part) for rows_of_part in pixels)
             fibers = [observed[k].fiber_kind for k, _ in rows]
-            yield from _image_hdus(arm, *columns, fibers, params.resolution)
+            yield from _image_hdus(arm, flux, ivar, mask, fibers, params.resolution)
         yield table_hdu("SCORES", SPECTRA_SCORES, scores)
 
     write_fits(path, hdus())
@@ -225,7 +228,7 @@ def write_pixel(plan: PixelPlan, out: Path, params: SurveyParams) -> PixelRecord
     ]
     tables = fill_fibermap(plan, targets, observed, params)
     tables["SCORES"] = fill_scores(tables["FIBERMAP"], [one.flux for one in exposed], [one.ivar for one in exposed])
-    tables["REDSHIFTS"] = fill_redshifts(plan, targets, observed, tables, [one.ivar for one in exposed], params)
+    tables["REDSHIFTS"] = fill_redshifts(plan, targets, tables, [one.ivar for one in exposed], params)
     folder = out / plan.folder
     fibers = [one.fiber_kind for one in observed]
     coadd_path = plan.folder / f"coadd-{plan.name}.fits"

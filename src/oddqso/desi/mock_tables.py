@@ -267,15 +267,14 @@ def fill_scores(fibermap: Records, fluxes: list[Any], ivars: list[Any]) -> Recor
 
 
 def fill_redshifts(
-    plan: PixelPlan, targets: list[Target], observed: list[Observation], tables: dict[str, Records], ivars: list[Any],
-    params: SurveyParams,
-) -> Records:  # fmt: skip
+    plan: PixelPlan, targets: list[Target], tables: dict[str, Records], ivars: list[Any], params: SurveyParams
+) -> Records:
     """REDSHIFTS of redrock: right for most, unsure or wrong for the faint."""
     table = np.zeros(len(targets), record_dtype(REDSHIFTS))
     table["TARGETID"] = tables["FIBERMAP"]["TARGETID"]
     wave = native_grid()
     program = {"dark": 0, "bright": 1}[plan.program]
-    for rank, (target, one) in enumerate(zip(targets, observed, strict=True)):
+    for rank, target in enumerate(targets):
         rng = np.random.default_rng([params.seed, 9, program, plan.healpix, rank])
         row = table[rank]
         n_good = sum(int((ivar > 0).sum()) for ivar in ivars[rank])
@@ -309,10 +308,8 @@ def desi_names(ra: Records, dec: Records) -> list[bytes]:
     """
     names = []
     for r, d in zip(ra, dec, strict=True):
-        r4, d4 = int(r * 1e4), int(abs(d) * 1e4)
-        names.append(
-            f"DESI J{r4 // 10_000:03d}.{r4 % 10_000:04d}{'-' if d < 0 else '+'}{d4 // 10_000:02d}.{d4 % 10_000:04d}".encode()
-        )
+        (r1, r2), (d1, d2) = divmod(int(r * 1e4), 10_000), divmod(int(abs(d) * 1e4), 10_000)
+        names.append(f"DESI J{r1:03d}.{r2:04d}{'-' if d < 0 else '+'}{d1:02d}.{d2:04d}".encode())
     return names
 
 

@@ -5,6 +5,7 @@ that DESI files are made of. No card holds a date or a path.
 """
 
 import gzip
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,10 +177,12 @@ def write_fits(path: Path, hdus: Iterable[Hdu]) -> None:
                 _write_hdu(file, hdu)
         if path.suffix == ".gz":
             packed = aside.with_name(f"{aside.name}.gz")
-            with packed.open("wb") as raw, gzip.GzipFile("", "wb", 1, cast(IO[bytes], raw), mtime=0) as file_gz:
-                with aside.open("rb") as file:
-                    while piece := file.read(1 << 20):
-                        file_gz.write(piece)
+            with (
+                packed.open("wb") as raw,
+                gzip.GzipFile("", "wb", 1, cast(IO[bytes], raw), mtime=0) as file_gz,
+                aside.open("rb") as plain,
+            ):
+                shutil.copyfileobj(plain, file_gz, 1 << 20)
             packed.replace(aside)
         aside.replace(path)
     except OSError as error:

@@ -43,7 +43,7 @@ def _field(tau_effective: Float, length_px: float, rng: np.random.Generator, spr
     n = len(tau_effective)
     fine = correlated(rng.standard_normal(n), length_px)
     coarse = correlated(rng.standard_normal(n), 9.0 * length_px)
-    normal = np.sqrt(0.72) * fine + np.sqrt(0.28) * coarse
+    normal = np.sqrt(0.66) * fine + np.sqrt(0.34) * coarse
     return np.asarray(np.exp(np.interp(tau_effective, effective, log_tau) + spread * normal))
 
 
@@ -75,11 +75,11 @@ def forest_transmission(wave: Float, z: float, rng: np.random.Generator) -> Floa
         return passed
     step = wave[1] - wave[0]
     fine = wave[0] - step / 4 + step / OVERSAMPLING * np.arange(OVERSAMPLING * n_blue)
-    length_px = OVERSAMPLING * 1.1 / step  # 1.1 Angstrom observed, 80 km/s
+    length_px = OVERSAMPLING * 1.3 / step  # 1.3 Angstrom observed, 100 km/s
     tau = _field(mean_optical_depth(fine / LYMAN_ALPHA - 1), length_px, rng)
     # close to the quasar its own light ionizes the gas
     distance = np.maximum(1 - fine / (LYMAN_ALPHA * (1 + z)), 0) * 299_792.0
-    tau *= 1 - np.exp(-distance / 900.0)
+    tau *= 1 - np.exp(-distance / 2000.0)
     for line, smaller in HIGHER:
         blue = fine < line * (1 + z)
         if not blue.any():

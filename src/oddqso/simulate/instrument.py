@@ -100,7 +100,7 @@ def _blur_weights(fiber_kind: int) -> Float:
 
 def through_optics(flux: Float, fiber_kind: int) -> Float:
     """A spectrum on the native grid, convolved with the line-spread function of a kind of fiber."""
-    return blur(np.ascontiguousarray(flux, dtype=np.float64), _blur_weights(fiber_kind))
+    return np.asarray(blur(np.ascontiguousarray(flux, dtype=np.float64), _blur_weights(fiber_kind)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def expose(model: Float, arm_index: int, visit: Visit, rng: np.random.Generator)
     deviates = rng.standard_normal(len(sigma), dtype=np.float32)
     flux = calibration.astype(np.float32) * signal + np.sqrt(variance) * deviates
     flux += np.float32(visit.sky[arm_index]) * (sky_flux(arm) - 1.2).astype(np.float32)
-    return flux, (1 / variance).astype(np.float32)
+    return np.asarray(flux), np.asarray(1 / variance, dtype=np.float32)
 
 
 _MASK_VALUES: Final = np.array([1, 1024, 128, 16, 129, 4, 132, 3, 5, 133], dtype=np.int32)

@@ -85,12 +85,14 @@ def draw_redshift(rng: np.random.Generator) -> float:
             return float(z)
 
 
-def draw_quasar(rng: np.random.Generator, params: PhysicsParams) -> Quasar:
-    """One quasar as the survey would find it."""
-    z = draw_redshift(rng)
-    r_mag = draw_magnitude(rng, params)
+def draw_quasar(
+    rng: np.random.Generator, params: PhysicsParams, *, z: float | None = None, r_mag: float | None = None
+) -> Quasar:
+    """One quasar as the survey would find it, or at a given redshift and magnitude."""
+    z = draw_redshift(rng) if z is None else z
+    r_mag = draw_magnitude(rng, params) if r_mag is None else r_mag
     i_abs = absolute_magnitude(r_mag, z)
-    slopes = np.array([-1.50, -0.50, -0.37, -1.70]) + params.slope_scatter * (
+    slopes = np.array([-1.10, -0.20, -0.37, -1.70]) + params.slope_scatter * (
         0.85 * rng.normal() + 0.5 * rng.normal(size=4)
     )
     eigenvector = rng.normal()

@@ -16,9 +16,9 @@ class PhysicsParams(Params):
     """Faintest r magnitude."""
     magnitude_slope: float = 0.35
     """Slope of log10 of the counts per magnitude below the knee."""
-    slope_scatter: float = Field(0.26, ge=0)
+    slope_scatter: float = Field(0.30, ge=0)
     """Scatter of the continuum's index."""
-    ebv_scale: float = Field(0.03, ge=0)
+    ebv_scale: float = Field(0.025, ge=0)
     """Scale of the exponential distribution of the reddening at the quasar's redshift [mag]."""
     bal_fraction: float = Field(0.15, ge=0, le=1)
     """Share of quasars with broad C IV absorption."""

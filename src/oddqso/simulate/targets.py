@@ -120,7 +120,10 @@ def make_quasar(rng: np.random.Generator, params: PhysicsParams, injection: Inje
         kind="quasar", model=model, z_true=quasar.z, z=z, zerr=zerr, r_mag=quasar.r_mag, spectype="QSO",
         subtype="LOZ" if z < 1.5 else "HIZ", confused=injection is not None and injection.kind is Kind.LABEL,
         injection=injection, amplitude=amplitude, draws=draws, found=found,
-        quasar={"i_abs": quasar.i_abs, "eigenvector": quasar.eigenvector, "civ_shift_kms": lines.civ_shift_kms, "ebv": quasar.ebv},
+        quasar={
+            "i_abs": quasar.i_abs, "eigenvector": quasar.eigenvector, "civ_shift_kms": lines.civ_shift_kms,
+            "ebv": quasar.ebv,
+        },
     )  # fmt: skip
 
 
