@@ -164,3 +164,15 @@ def world():
 @pytest.fixture(scope="session")
 def results():
     return make_results()
+
+
+@pytest.fixture(scope="session")
+def view_of():
+    """Makes a view: ``view_of(z, snr, kind)``."""
+    return lambda z, snr, kind="", target_id=FIRST, **more: make_view(target_id, z, snr, kind, **more)
+
+
+@pytest.fixture(scope="session")
+def results_of():
+    """Makes results: ``results_of(n_spec, seed, with_truth=True)``."""
+    return make_results

@@ -181,6 +181,7 @@ def _bin(
         "accuracy_low": float(below),
         "accuracy_high": float(above),
         "accuracy_lines": float(1 - np.nanmedian(line_error)) if np.isfinite(line_error).any() else None,
+        "share_at_noise": float(np.mean(error == 0)),
         "within_1_sigma": float(within[0]),
         "within_2_sigma": float(within[1]),
         "within_3_sigma": float(within[2]),

@@ -78,7 +78,9 @@ def reconstruction_examples(
     made = []
     for chosen in (typical[: params.n_reconstructions], worst):
         captions = [
-            f"S/N {row['SNR']:.1f}, z = {row['Z']:.3f}: off by {error:.1%} of the flux" for row, error in chosen
+            f"S/N {row['SNR']:.1f}, z = {row['Z']:.3f}: "
+            + (f"off by {error:.1%} of the flux" if error else "no difference beyond the noise")
+            for row, error in chosen
         ]
         made.append(_examples(results, [row for row, _ in chosen], [None] * len(chosen), captions, params))
     return made[0], made[1]

@@ -12,6 +12,7 @@ from oddqso.report import statistics, truth
 from oddqso.report.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy, measure_accuracy
 from oddqso.report.params import ReportParams
 from oddqso.report.results import Results, SpectrumView
+from oddqso.report.words import is_mock
 
 _CHUNK: Final = 200
 _SEED: Final = 20_260
@@ -66,7 +67,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
     p_value = statistics.column(catalog, "P_VALUE")
     n_top = max(_TOP_LEAST, round(_TOP_SHARE * int(scored.sum())))
     figures: dict[str, Any] = {
-        "sample": {"title": params.title or results.title, "simulated": results.is_simulated}
+        "sample": {"title": params.title or results.title, "simulated": results.is_simulated or _mocks(catalog)}
         | statistics.counts(catalog),
         "waterfall": [dict(step) for step in results.waterfall],
         "quality": statistics.quality_counts(catalog),
@@ -108,6 +109,10 @@ def _accuracy(results: Results, classes: Sequence[str | None] | None, params: Re
 
     rng = np.random.default_rng(_SEED)
     return measure_accuracy(views(), [row["SNR"] for row in rows], rng, params.n_bootstrap)
+
+
+def _mocks(catalog: pa.Table) -> bool:
+    return any(is_mock(target_id) for target_id in catalog["TARGETID"].to_pylist())
 
 
 def _profile(edges: NDArray[np.float64], width: NDArray[np.float64]) -> list[dict[str, Any]]:

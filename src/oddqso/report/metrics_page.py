@@ -42,6 +42,8 @@ KEYS: Final = {
     "accuracy[].accuracy_low": "2.5th percentile of A over resampled spectra (bootstrap)",
     "accuracy[].accuracy_high": "97.5th percentile of A over resampled spectra (bootstrap)",
     "accuracy[].accuracy_lines": "A of the pixels within 3000 km/s of a broad emission line",
+    "accuracy[].share_at_noise": "Share of spectra that differ from the model by no more than their noise; A is 1 "
+    "where it is above one half",
     "accuracy[].within_1_sigma": "Share of pixels within one standard deviation of noise and model error; 0.683 is "
     "Gaussian",
     "accuracy[].within_2_sigma": "Within two; 0.954 is Gaussian",

@@ -18,7 +18,7 @@ _TARGET = 0.95
 
 def plot_waterfall(steps: Sequence[Mapping[str, Any]]) -> Figure:
     """How many objects are left after each cut."""
-    figure = new_figure(9.2, 0.9 + 0.34 * len(steps))
+    figure = new_figure(9.2, 0.8 + 0.27 * len(steps))
     axes = figure.add_subplot()
     most = max([step["n_in"] for step in steps] + [1])
     for i, step in enumerate(steps):
@@ -50,7 +50,7 @@ def plot_training(curves: pa.Table) -> Figure:
         axes = figure.add_subplot(1, len(present), i + 1)
         for split, color in zip(splits, (BLUE, ORANGE, GREEN), strict=False):
             points = [(row["epoch"] + 1, row[name]) for row in rows if str(row["split"]) == split]
-            axes.plot(*zip(*points, strict=True), color=color, label=split, marker="o", ms=2.5)
+            axes.plot(*zip(*points, strict=True), color=color, label=split.replace("_", " "), marker="o", ms=2.5)
         axes.set_xlabel("epoch")
         axes.set_title(label, fontsize=9)
         if name == "kl" and "beta" in curves.column_names:
@@ -93,7 +93,7 @@ def plot_accuracy(accuracy: Accuracy) -> Figure:
     for k, (color, share) in enumerate(zip((SKY, BLUE, INK), expected, strict=True), start=1):
         right.axhline(share, color=color, lw=0.9, ls="--")
         right.plot(range(len(bins)), [b[f"within_{k}_sigma"] for b in bins], "o-", color=color, ms=5)
-        right.text(len(bins) - 0.85, share, f"{k}σ", va="center", fontsize=8, color=color)
+        right.text(len(bins) - 0.52, share - 0.006, f"{k}σ", va="top", ha="right", fontsize=8, color=color)
     right.set_xticks(range(len(bins)), labels)
     right.set_xlim(-0.5, len(bins) - 0.5)
     right.set_ylim(top=1.02)

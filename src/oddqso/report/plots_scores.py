@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from oddqso.report.statistics import running_quantiles
 from oddqso.report.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, PINK, new_figure
 from oddqso.report.words import NAMES
 
+_SNR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 _LEVELS = ((0.5, BLUE, "median"), (0.9, GREEN, "90 %"), (0.99, PINK, "99 %"))
 
 
@@ -30,7 +30,11 @@ def plot_flatness(
             axes.plot(middle, quantile, color=color, lw=1.8, label=name)
         if key == "snr":
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(ScalarFormatter())
+            low, high = axes.get_xlim()
+            axes.set_xticks(
+                [t for t in _SNR_TICKS if low <= t <= high], [f"{t:g}" for t in _SNR_TICKS if low <= t <= high]
+            )
+            axes.minorticks_off()
             axes.set_ylabel("score = −log₁₀ tail probability")
             axes.legend(loc="upper left", ncols=3)
         value = rho.get(key)
@@ -55,9 +59,7 @@ def plot_flat_bars(flat: Mapping[str, Mapping[str, float | None]], names: Sequen
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"Spearman ρ {label}")
-    axes.text(0.98, 0.02, "raw", color=ORANGE, transform=axes.transAxes, ha="right", va="bottom", fontweight="bold")
-    axes.text(0.98, 0.13, "given S/N and z", color=BLUE, transform=axes.transAxes, ha="right", va="bottom",
-              fontweight="bold")  # fmt: skip
+        axes.set_title(("raw", "given S/N and z")[i - 1], fontsize=9, color=(ORANGE, BLUE)[i - 1])
     return figure
 
 
@@ -103,7 +105,7 @@ def plot_discoveries(curve: Sequence[Mapping[str, Any]], marks: Sequence[Mapping
     axes.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %"])
     axes.set_xlabel("nominal false discovery rate")
     axes.set_ylabel("spectra on the list")
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper center")
     return figure
 
 

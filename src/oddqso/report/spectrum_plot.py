@@ -25,6 +25,7 @@ _LABEL_GAP_ANGSTROM: Final = 85.0
 _CHI_LIMIT: Final = 8.0
 _CHI_PIXELS: Final = 6
 _PEAKS: Final = {"NARROW": PINK, "BROAD": BLUE}
+_MARKS: Final = {"NARROW": 4.5, "BROAD": 7.0}
 Array = NDArray[np.float64]
 
 
@@ -61,9 +62,13 @@ class SpectrumSheet:
     def __init__(self, width_pixels: int = 920) -> None:
         with styled():
             self.figure: Figure = new_figure(9.2, 4.1, dpi=width_pixels / 9.2)
-            grid = self.figure.add_gridspec(1, 2, width_ratios=(4.4, 1), wspace=0.02)
-            panels = grid[0].subgridspec(2, 1, height_ratios=(2.3, 1), hspace=0.0)
-            side = grid[1].subgridspec(2, 1, height_ratios=(1.9, 1))
+            self.figure.set_layout_engine("none")
+            panels = self.figure.add_gridspec(
+                2, 1, height_ratios=(2.3, 1), hspace=0.06, left=0.062, right=0.775, bottom=0.115, top=0.855
+            )
+            side = self.figure.add_gridspec(
+                2, 1, height_ratios=(1.9, 1), hspace=0.3, left=0.795, right=0.95, bottom=0.115, top=0.855
+            )
             self._main = self.figure.add_subplot(panels[0])
             self._chi = self.figure.add_subplot(panels[1], sharex=self._main)
             self._zoom = self.figure.add_subplot(side[0])
@@ -72,7 +77,6 @@ class SpectrumSheet:
             self._draw_frame()
             self._draw_artists()
             self._draw_key()
-        self._settled = False
 
     def fill(self, view: SpectrumView, row: Mapping[str, Any]) -> None:
         """Show this spectrum."""
@@ -94,10 +98,6 @@ class SpectrumSheet:
 
     def image(self) -> bytes:
         """The filled figure as WebP."""
-        if not self._settled:  # the layout is solved once and kept: it hardly changes, and solving it is slow
-            self.figure.canvas.draw()
-            self.figure.set_layout_engine("none")
-            self._settled = True
         return to_webp(self.figure)
 
     def _draw_frame(self) -> None:
@@ -121,8 +121,11 @@ class SpectrumSheet:
         self._rest.spines["top"].set_visible(True)
         zoom.set_xlabel("observed [Å]", labelpad=1)
         zoom.tick_params(labelsize=7)
+        zoom.yaxis.tick_right()
+        zoom.spines["left"].set_visible(False)
+        zoom.spines["right"].set_visible(True)
         zoom.xaxis.set_major_locator(MaxNLocator(3))
-        self._title = self.figure.suptitle(" ", x=0.01, ha="left", fontsize=9, fontweight="bold")
+        self._title = self.figure.suptitle(" ", x=0.01, y=0.985, ha="left", fontsize=9, fontweight="bold")
 
     def _draw_artists(self) -> None:
         main, chi, zoom = self._main, self._chi, self._zoom
@@ -135,7 +138,9 @@ class SpectrumSheet:
         self._chi_fill = _polygons(chi, ORANGE, 0.6)
         self._peaks = {kind: [_stripe(axes, color) for axes in (main, chi)] for kind, color in _PEAKS.items()}
         self._marks = {
-            kind: chi.plot([], [], marker="v", ms=6, color=color, ls="", clip_on=False, zorder=5)[0]
+            kind: chi.plot(
+                [], [], marker="v", ms=_MARKS[kind], color=color, ls="", clip_on=False, zorder=15 - _MARKS[kind]
+            )[0]
             for kind, color in _PEAKS.items()
         }
         self._line_ticks = LineCollection(
@@ -165,7 +170,7 @@ class SpectrumSheet:
         self._key.legend(
             handles=handles,
             loc="lower left",
-            bbox_to_anchor=(-0.15, -0.25),
+            bbox_to_anchor=(-0.12, -0.12),
             fontsize=7,
             handlelength=1.3,
             labelspacing=0.35,
@@ -213,7 +218,7 @@ class SpectrumSheet:
             shown = _WAVE_LIMITS[0] < place < _WAVE_LIMITS[1]
             if shown:
                 segments.append([(place, 0.0), (place, 1.0)])
-            free = shown and place - last > _LABEL_GAP_ANGSTROM
+            free = place > _WAVE_LIMITS[0] + _LABEL_GAP_ANGSTROM and shown and place - last > _LABEL_GAP_ANGSTROM
             label.set_visible(free)
             if free:
                 label.set_x(place)
@@ -275,8 +280,10 @@ def _peak(row: Mapping[str, Any], kind: str) -> tuple[float | None, float]:
 
 
 def _flux_limits(view: SpectrumView, smooth: Binned) -> tuple[float, float]:
-    trusted = np.isfinite(smooth.flux) & (smooth.sigma < 5 * np.nanmedian(smooth.sigma)) if len(smooth.flux) else None
-    flux = smooth.flux[trusted] if trusted is not None else np.empty(0)
+    known = np.isfinite(smooth.flux)
+    flux = smooth.flux[known]
+    if len(flux):
+        flux = flux[smooth.sigma[known] < 5 * np.median(smooth.sigma[known])]
     model = view.model[np.isfinite(view.model)]
     if not len(flux) and not len(model):
         return 0.0, 1.0

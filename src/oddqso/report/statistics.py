@@ -55,7 +55,7 @@ def counts(catalog: pa.Table) -> dict[str, Any]:
 
 def quality_counts(catalog: pa.Table) -> dict[str, int]:
     """How many spectra bear each `Quality` bit; bits that none bears are left out."""
-    quality = catalog["QUALITY"].to_numpy()
+    quality = catalog["QUALITY"].to_numpy().astype(np.int64)
     found = {str(bit.name): int(np.count_nonzero(quality & int(bit))) for bit in Quality}
     return {name: n for name, n in found.items() if n}
 

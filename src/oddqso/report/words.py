@@ -24,6 +24,15 @@ NAMES: Final = {
 _FAR_KMS: Final = 10_000.0
 _FWHM: Final = 2.3548
 _MOCK_BIT: Final = 58
+_PARTNER_SIGMA: Final = 4.0
+_INTERVENING_KMS: Final = 5000.0
+_MANY_TIMES: Final = 4.0
+
+DOUBLETS: Final = {
+    "Mg II": (2796.354, 2803.531), "C IV": (1548.204, 1550.781), "Si IV": (1393.760, 1402.773),
+    "Al III": (1854.718, 1862.791), "Ca II": (3934.77, 3969.59),
+}  # fmt: skip
+"""Absorption doublets, vacuum wavelengths [Angstrom]; Morton 2003."""
 
 QUALITY_WORDS: Final = {
     Quality.NO_DATA: "no good pixel at all",
@@ -138,8 +147,62 @@ def peak_words(row: Mapping[str, Any], view: SpectrumView, kind: str) -> str:
     )
     ratio = _flux_ratio(view, wave, scale * STEP_ANGSTROM)
     if ratio is not None:
-        text += f", flux {abs(ratio - 1):.0%} {'above' if ratio > 1 else 'below'} the reconstruction"
-    return text + "; " + "; ".join(near_words(wave, view.z, fwhm)) + "."
+        text += f", flux {_percent_words(ratio)}"
+    if kind == "BROAD" and _same_place(row, fwhm):
+        return text + "; the same as the narrow one."
+    near = near_words(wave, view.z, fwhm)
+    if sign < 0 and kind == "NARROW" and (doublet := doublet_words(view, wave, scale)):
+        near.append(doublet)
+    return text + "; " + "; ".join(near) + "."
+
+
+def _same_place(row: Mapping[str, Any], reach: float) -> bool:
+    narrow, broad = row.get("PEAK_NARROW_WAVE"), row.get("PEAK_BROAD_WAVE")
+    same_sign = row.get("PEAK_NARROW_SIGN") == row.get("PEAK_BROAD_SIGN")
+    return narrow is not None and broad is not None and same_sign and abs(narrow - broad) < reach
+
+
+def doublet_words(view: SpectrumView, wave: float, scale: float) -> str:
+    """The absorption doublet of which a narrow deficit is likely one member, the other one being seen as well.
+
+    Parameters
+    ----------
+    view : SpectrumView
+        The spectrum.
+    wave : float
+        Observed wavelength of the deficit [Angstrom].
+    scale : float
+        Its standard deviation [native pixels].
+    """
+    width = max(scale * STEP_ANGSTROM, STEP_ANGSTROM)
+    found: list[tuple[float, str]] = []
+    for name, members in DOUBLETS.items():
+        for this, other in (members, members[::-1]):
+            z_abs, place = wave / this - 1, wave * other / this
+            apart = abs(place - wave) > 2 * _FWHM * width
+            partner = _deficit(view, place, width) if apart and -0.001 < z_abs < view.z + 0.03 else 0.0
+            if partner < -_PARTNER_SIGMA:
+                velocity = LIGHT_KMS * (z_abs - view.z) / (1 + view.z)
+                side = "redward" if velocity > 0 else "blueward"
+                shift = f"{_round(abs(velocity)):,} km/s {side} of the quasar"
+                text = f"fits {name} {this:.0f} absorption at z = {z_abs:.4f}, {other:.0f} is seen too"
+                found.append((partner, f"{text} ({'intervening' if velocity < -_INTERVENING_KMS else shift})"))
+    return min(found)[1] if found else ""
+
+
+def _deficit(view: SpectrumView, wave: float, width: float) -> float:
+    """Whitened residual summed within one width of a wavelength [sigma]; 0 where there are no pixels."""
+    chi = view.chi[np.abs(view.wave - wave) <= width]
+    chi = chi[np.isfinite(chi)]
+    return float(chi.sum() / np.sqrt(len(chi))) if len(chi) else 0.0
+
+
+def _percent_words(ratio: float) -> str:
+    if ratio < 0:
+        return "below zero"
+    if ratio >= _MANY_TIMES:
+        return f"{_round(ratio):,} times the reconstruction"
+    return f"{abs(ratio - 1):.0%} {'above' if ratio > 1 else 'below'} the reconstruction"
 
 
 def near_words(wave: float, z: float, fwhm: float) -> list[str]:
@@ -153,7 +216,8 @@ def near_words(wave: float, z: float, fwhm: float) -> list[str]:
     line, velocity = nearest_line(wave / (1 + z))
     half = LIGHT_KMS * fwhm / wave / 2
     side = "redward" if velocity > 0 else "blueward"
-    if abs(velocity) <= max(half, 300.0):
+    on_line = abs(velocity) <= max(half, 300.0)
+    if on_line:
         found = [f"on {line_label(line)}"]
     elif abs(velocity) <= _FAR_KMS:
         found = [f"{_round(abs(velocity)):,} km/s {side} of {line_label(line)}"]
@@ -165,7 +229,9 @@ def near_words(wave: float, z: float, fwhm: float) -> list[str]:
             found.append(f"on the sky line at {(low + high) / 2:.0f} Å: suspect a sky residual")
     for low, high in TELLURIC_ANGSTROM:
         if low <= wave <= high:
-            found.append(f"inside the telluric band {low:.0f}-{high:.0f} Å: suspect the atmosphere")
+            found.append(
+                f"inside the telluric band {low:.0f}-{high:.0f} Å{'' if on_line else ': suspect the atmosphere'}"
+            )
     for low, high in JOINS_ANGSTROM:
         if low - max(reach, 10.0) <= wave <= high + max(reach, 10.0):
             found.append(f"at the join of two arms, {low:.0f}-{high:.0f} Å: suspect a step in calibration")
@@ -194,9 +260,20 @@ def quality_notes(quality: int) -> list[str]:
     return [QUALITY_WORDS.get(bit, str(bit.name)) for bit in Quality if quality & bit]
 
 
+def is_mock(target_id: int) -> bool:
+    """Whether a TARGETID says that the target is simulated.
+
+    Examples
+    --------
+    >>> is_mock(1 << 58), is_mock(39_627_568_982_000_001)
+    (True, False)
+    """
+    return bool((target_id >> _MOCK_BIT) & 1)
+
+
 def sky_links(row: Mapping[str, Any]) -> dict[str, str]:
     """Where to look at the position outside; none for a simulated target, which has bit 58 of its TARGETID set."""
-    if (int(row["TARGETID"]) >> _MOCK_BIT) & 1 or row.get("RA") is None or row.get("DEC") is None:
+    if is_mock(int(row["TARGETID"])) or row.get("RA") is None or row.get("DEC") is None:
         return {}
     ra, dec = f"{row['RA']:.6f}", f"{row['DEC']:.6f}"
     signed = dec if dec.startswith("-") else f"%2B{dec}"
