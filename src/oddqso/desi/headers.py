@@ -165,13 +165,14 @@ class FitsFile:
         out = room.view(dtype).reshape(len(rows), *shape[1:])
         view = memoryview(out.reshape(-1).view(np.uint8).data)
         order = np.argsort(rows, kind="stable")  # as they lie in the file
-        ends = np.flatnonzero((np.diff(rows[order]) != 1) | (np.diff(order) != 1)) + 1  # of neighbors here and there
-        starts, stops = [0, *ends.tolist()], [*ends.tolist(), len(rows)]
+        runs = np.flatnonzero(np.append(True, (np.diff(rows[order]) != 1) | (np.diff(order) != 1))[: len(rows)])
+        there = (hdu.offset + rows[order[runs]] * stride).tolist()
+        here, sizes = (order[runs] * stride).tolist(), (np.diff(np.append(runs, len(rows))) * stride).tolist()
         with self._complaints():
-            for start, stop in zip(starts, stops, strict=True) if len(rows) else ():
-                first = int(order[start])
-                part = view[first * stride : (first + stop - start) * stride]
-                self._fill(part, hdu.offset + int(rows[first]) * stride)
+            for source, target, size in zip(there, here, sizes, strict=True):
+                part = view[target : target + size]
+                if self._stream is not None or os.preadv(self._fd, [part], source) != size:
+                    self._fill(part, source)
         return _scaled(_native(out), hdu.header)
 
     def table(self, name: str, columns: tuple[str, ...], start: int = 0, stop: int | None = None) -> dict[str, Any]:

@@ -103,14 +103,15 @@ def _prepare(  # type: ignore[no-untyped-def]
     """All steps for each row while it is in cache; arguments as in `prepare`, outputs last."""
     n_spec, n_native = flux.shape
     n_model = len(log_wave)
-    factor, f, variance = np.empty(n_native), np.empty(n_native), np.empty(n_native)
-    ratio, some, counts = np.empty(n_native, np.float32), np.empty(n_native, np.float32), np.empty(4096, np.int32)
+    factor, f = np.empty(n_native, np.float32), np.empty(n_native, np.float32)
+    variance = np.empty(n_native, np.float32)
+    ratio, some = np.empty(n_native, np.float32), np.empty(n_native + 1, np.float32)
     wf, wt, ww = np.empty(n_model), np.empty(n_model), np.empty(n_model)
     for i in range(n_spec):
         fill_dimming(extinction, np.float64(ebv[i]) if ebv[i] - ebv[i] == 0 else 0.0, factor)
         bits, n_good = _clean(flux[i], ivar[i], factor, f, variance, ratio)
         coverage[i] = n_good / n_native
-        snr[i] = median_of(ratio, n_good, counts, some) if n_good else 0
+        snr[i] = median_of(ratio, n_good, some) if n_good else 0
         if n_good == 0:
             bits |= _NO_DATA
         if n_good < min_coverage * n_native:
@@ -139,20 +140,19 @@ def _prepare(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _clean(flux, ivar, factor, f, variance, ratio):  # type: ignore[no-untyped-def]
-    """Dereddened flux and variance of a row, 0 in bad pixels; S/N of good ones, packed; bits; how many are good."""
-    nonfinite, negative = False, False
+    """Dereddened flux and variance of a row, 0 in bad pixels; S/N, infinite in bad ones; bits; how many are good."""
+    n_nonfinite, n_negative, n_good = 0, 0, 0
+    zero, infinite = np.float32(0), np.float32(np.inf)
     for j in range(len(flux)):
         finite = (flux[j] - flux[j] == 0) & (ivar[j] - ivar[j] == 0)
         good = finite & (ivar[j] > 0)
-        nonfinite |= not finite
-        negative |= ivar[j] < 0
-        f[j] = flux[j] * factor[j] if good else 0.0
-        variance[j] = factor[j] * factor[j] / ivar[j] if good else 0.0
-    n_good = 0
-    for j in range(len(flux)):
-        ratio[n_good] = flux[j] * np.sqrt(ivar[j]) if variance[j] > 0 else np.float32(0)
-        n_good += variance[j] > 0
-    bits = (_NONFINITE if nonfinite else 0) | (_NEGATIVE if negative else 0)
+        n_nonfinite += not finite
+        n_negative += ivar[j] < 0
+        n_good += good
+        f[j] = flux[j] * factor[j] if good else zero
+        variance[j] = factor[j] * factor[j] / ivar[j] if good else zero
+        ratio[j] = flux[j] * np.sqrt(ivar[j]) if good else infinite
+    bits = (_NONFINITE if n_nonfinite else 0) | (_NEGATIVE if n_negative else 0)
     for k in range(3):
         alone = 0
         for j in range(_ALONE[k][0], _ALONE[k][1]):
