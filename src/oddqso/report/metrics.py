@@ -57,10 +57,10 @@ def measure(results: Results, params: ReportParams) -> Measured:
     if results.truth is not None:
         classes = truth.true_classes(catalog["TARGETID"].to_numpy(), catalog["Z"].to_numpy(), results.truth)
     scored = np.isfinite(statistics.column(catalog, "SCORE"))
-    strict = catalog["STRICT"].to_numpy(zero_copy_only=False)
+    strict = np.asarray(catalog["STRICT"].to_numpy(), dtype=np.bool_)
     held_out = scored & strict & (statistics.words(catalog, "SPLIT") != "FIT")
     if classes is not None:
-        held_out &= np.array([name == truth.ORDINARY for name in classes])
+        held_out &= np.array([name == truth.ORDINARY for name in classes], dtype=np.bool_)
     accuracy = _accuracy(results, classes, params)
     levels = {level["alpha"]: level["r_min"] for level in results.claim.get("levels", [])}
     alphas = sorted(set(statistics.ALPHAS) | set(levels))
@@ -140,7 +140,7 @@ def _truth(
     catalog: pa.Table, classes: Sequence[str | None], params: ReportParams, alphas: Sequence[float]
 ) -> dict[str, Any]:
     score, q_value = statistics.column(catalog, "SCORE"), statistics.column(catalog, "Q_VALUE")
-    known = np.array([name is not None for name in classes])
+    known = np.array([name is not None for name in classes], dtype=np.bool_)
     names = np.array([name or "" for name in classes], dtype=np.str_)
     tested = known & np.isfinite(q_value)
     judged = known & np.isfinite(score) & (statistics.words(catalog, "SPLIT") != "FIT")
@@ -160,6 +160,7 @@ def _truth(
         "false_positive_rate": rate,
         "completeness": {key: float(np.mean(v[odd] > cuts[key])) if odd.any() else None for key, v in scores.items()},
         "classes": table,
+        "by_snr": truth.completeness_by_snr(score[odd] > cuts["SCORE"], statistics.column(catalog, "SNR")[odd]),
         "fdr": truth.realized_fdr(names[tested], q_value[tested], alphas),
         "top": truth.top_lists(by_rank),
     }

@@ -1,6 +1,7 @@
 """What the list holds in truth, where the truth is known: a simulated survey."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,9 @@ ORDINARY: Final = ""
 
 Z_TOLERANCE: Final = 0.01
 """A redshift further off than this, relative to 1 + z, is wrong (3000 km/s)."""
+
+SNR_EDGES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, np.inf)
+"""Bins of S/N in which completeness is counted."""
 
 TOP_LISTS: Final = (10, 30, 100, 300)
 
@@ -126,6 +130,27 @@ def completeness(
              "by_score": by_score}
         )  # fmt: skip
     return sorted(table, key=lambda row: (-row["completeness"], row["class"]))
+
+
+def completeness_by_snr(found: NDArray[np.bool_], snr: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """The share of odd objects (n,) that are found, in bins of their S/N; empty bins are left out.
+
+    Examples
+    --------
+    >>> [(row["n"], row["found"]) for row in completeness_by_snr(np.array([True, False]), np.array([7.0, 0.5]))]
+    [(1, 0), (1, 1)]
+    """
+    table = []
+    for low, high in pairwise(SNR_EDGES):
+        here = (snr >= low) & (snr < high)
+        n, n_found = int(here.sum()), int((found & here).sum())
+        if n:
+            below, above = share_interval(n_found, n)
+            table.append(
+                {"snr_min": low, "snr_max": high if np.isfinite(high) else None, "n": n, "found": n_found,
+                 "completeness": n_found / n, "low": below, "high": above}
+            )  # fmt: skip
+    return table
 
 
 def realized_fdr(classes: NDArray[np.str_], q_value: NDArray[Any], alphas: Sequence[float]) -> list[dict[str, Any]]:
