@@ -13,7 +13,7 @@ from oddqso.cli import app
 from oddqso.config import Settings
 from oddqso.desi.survey import SurveyParams
 from oddqso.params import Params
-from oddqso.reports.metrics_page import metrics_page
+from oddqso.report.metrics_page import metrics_page
 from oddqso.spectra.quality import UNSCORABLE, Quality
 from oddqso.stages import STAGES
 
