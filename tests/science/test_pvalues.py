@@ -1,7 +1,7 @@
 """Simulations with known truth, through `assess`: what the p-values and q-values promise, and who breaks the promise.
 
 Scores are made as detectors make them: their level and spread grow with S/N and change with redshift, their tails are
-heavier than Gaussian ones, and detectors agree in part. About 40 s in all on one core.
+heavier than Gaussian ones, and detectors agree in part. About 90 s in all on one core.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("CHI2", "NARROW", "BROAD", "GMM", "FOREST")
 ALPHAS = (0.05, 0.10)
-N_SPEC, N_ODD, N_REPLICATES = 4000, 160, 100
+N_SPEC, N_ODD, N_REPLICATES = 4000, 160, 60
 
 
 def simulate(seed, *, odd_in=("TEST",), n_odd=N_ODD):
@@ -83,7 +83,7 @@ def self_rank(table):
 
 @cache
 def gate(method, **settings):
-    """False discovery proportion and power, (n_replicates, n_alpha) each, and the ordinary p-values of each replicate."""
+    """False discovery proportion and power, (n_replicates, n_alpha) each, and each replicate's ordinary p-values."""
     proportion, power, ordinary = [], [], []
     for seed in range(N_REPLICATES):
         odd, table = simulate(1000 + seed, **settings)

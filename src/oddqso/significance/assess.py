@@ -58,7 +58,11 @@ class _Facts:
 
 
 def assess(table: pa.Table, params: SignificanceParams) -> Assessment:
-    """Normalize each score on FIT, merge, normalize again, calibrate TEST on CALIBRATION, adjust for multiple tests.
+    """Normalize each score, merge, normalize again, calibrate TEST on CALIBRATION, adjust for multiple tests.
+
+    The normalization is learned from CALIBRATION and TEST together, without a look at which is which, so an ordinary
+    TEST spectrum stays exchangeable with the CALIBRATION ones and the p-values stay valid (Marandon et al. 2024). FIT
+    spectra, which the model has seen and fits better than any other, are normalized among themselves.
 
     Parameters
     ----------
@@ -132,22 +136,26 @@ def _significance(
 def _tail_probability(
     score: NDArray[Any], facts: _Facts, params: SignificanceParams
 ) -> tuple[NDArray[np.float64], dict[str, dict[str, NDArray[Any]]]]:
-    """Tail probability of a score given S/N, z and cell, fitted on FIT; NaN where it cannot be known.
+    """Tail probability of a score given S/N, z and cell; NaN where it cannot be known.
 
-    A cell with too few FIT spectra borrows the map of all of them.
+    A cell with too few spectra borrows the map of all of its side: of all that the model has seen, or of all others.
     """
-    least, p_hat = params.normalize.center_rows, np.full(len(score), np.nan)
+    p_hat = np.full(len(score), np.nan)
     known = np.isfinite(score) & np.isfinite(facts.log_snr) & np.isfinite(facts.z)
-    fit = known & (facts.split == "FIT")
+    seen = facts.split == "FIT"
     maps: dict[str, dict[str, NDArray[Any]]] = {}
-    for cell in [*sorted(set(facts.cell.tolist())), "all"]:
-        rows = fit & (facts.cell == cell) if cell != "all" else fit
-        if rows.sum() < (least if cell != "all" else 2):
-            continue
-        tail_map = fit_tail_map(score[rows], facts.log_snr[rows], facts.z[rows], params.normalize)
-        maps[cell] = tail_map.to_arrays()
-        apply = known & ((facts.cell == cell) if cell != "all" else np.isnan(p_hat))
-        p_hat[apply] = tail_map(score[apply], facts.log_snr[apply], facts.z[apply])
+    if params.normalize.learn_from == "fit":
+        sides = {"fit": (known & seen, known)}
+    else:
+        sides = {"held out": (known & ~seen, known & ~seen), "fit": (known & seen, known & seen)}
+    for side, (learn, apply) in sides.items():
+        for cell in [*sorted(set(facts.cell.tolist())), "all"]:
+            rows = learn & (facts.cell == cell) if cell != "all" else learn
+            wanted = apply & ((facts.cell == cell) if cell != "all" else np.isnan(p_hat))
+            if rows.sum() >= (params.normalize.center_rows if cell != "all" else 2) and wanted.any():
+                tail_map = fit_tail_map(score[rows], facts.log_snr[rows], facts.z[rows], params.normalize)
+                maps[f"{side}, {cell}"] = tail_map.to_arrays()
+                p_hat[wanted] = tail_map(score[wanted], facts.log_snr[wanted], facts.z[wanted])
     return p_hat, maps
 
 

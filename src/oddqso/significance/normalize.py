@@ -1,15 +1,14 @@
 """Scores made comparable across S/N, redshift and coverage: their tail probability among ordinary spectra alike.
 
 For a score s at x = (log S/N, z) the tail probability is 1 - F(s | x) in the bulk and, beyond its quantile q_u, a
-generalized Pareto tail (1 - u) (1 + xi (s - q_u) / sigma)**(-1 / xi), as in Pickands 1975. F is built in two steps, so
-that few spectra go far: the center and the width of the score follow x closely; the shape of what remains changes
-slowly. With 200 spectra the shape is one for all and only a trend is taken out; with 300,000 both are maps. All this is
-done to ``asinh`` of the score, in which most scores are tame; an exponential tail there is a power law in the score
-itself, so the very odd stay apart from each other and no lighter tail is ever trusted.
+generalized Pareto tail (1 - u) (1 + xi (s - q_u) / sigma)**(-1 / xi), as in Pickands 1975. F has three steps, so that
+few spectra go far: center and width of the score follow S/N and z one after the other; what both do together is taken
+from a map; the shape of what remains changes slowly. With 200 spectra the map is a plane and the shape one for all,
+with 300,000 both have details. All this is done to ``asinh`` of the score, in which most are tame; an exponential
+tail there is a power law in the score itself, so the very odd stay apart and no lighter tail is ever trusted.
 
-It is fitted to FIT spectra alone. The model and the detectors have seen these spectra too and fit them a little too
-well, so the result is *not* a p-value: it makes scores comparable and no more. P-values come from spectra that nothing
-has seen (`oddqso.significance.conformal`), and do not need what is done here to be true.
+What comes out is *not* a p-value. It makes scores comparable and no more; p-values come from spectra that nothing has
+seen (`oddqso.significance.conformal`), and do not need what is done here to be true.
 """
 
 from dataclasses import dataclass, fields
@@ -22,6 +21,8 @@ from oddqso.significance.params import NormalizeParams
 
 _LEVELS = np.concatenate([[0.0], np.linspace(0.01, 0.99, 99)])
 _MAX_NODES = 12
+_N_STEPS = 4
+_XI = 0.02
 _TINY = 1e-300
 
 
@@ -36,8 +37,11 @@ class TailMap:
         along its slope for at most one step of the nodes.
     origin, unit : () float64
         The score enters as ``asinh((score - origin) / unit)``.
+    knots, knot_center, knot_log_width : (n_step, n_knot) float64
+        Center and logarithm of the width along one axis at a time: log S/N, z, log S/N, z; each step of what the
+        one before leaves.
     center, log_width : (n_node, n_node) float64
-        Of the transformed score; nodes evenly over the places.
+        Of what these leave; nodes evenly over the places.
     bulk : (n_shape, n_shape, n_level) float64
         Quantiles of the standardized score, up to the one where the tail begins.
     level : (n_level,) float64
@@ -49,6 +53,9 @@ class TailMap:
     edges: NDArray[np.float64]
     origin: NDArray[np.float64]
     unit: NDArray[np.float64]
+    knots: NDArray[np.float64]
+    knot_center: NDArray[np.float64]
+    knot_log_width: NDArray[np.float64]
     center: NDArray[np.float64]
     log_width: NDArray[np.float64]
     bulk: NDArray[np.float64]
@@ -62,6 +69,10 @@ class TailMap:
         if known.any():
             place = _places(self.edges, log_snr[known], z[known])  # (n_known, 2)
             bent = np.arcsinh((score[known].astype(np.float64) - self.origin) / self.unit)
+            for step in range(len(self.knots)):
+                bent = _along(
+                    place[:, step % 2], bent, self.knots[step], self.knot_center[step], self.knot_log_width[step]
+                )
             standard = _standardize(bent, place, self.center, self.log_width)
             out[known] = self._tail_probability(standard, place)
         return out
@@ -100,7 +111,7 @@ def fit_tail_map(score: NDArray[Any], log_snr: NDArray[Any], z: NDArray[Any], pa
     Parameters
     ----------
     score, log_snr, z : (n_spec,) float
-        Of FIT spectra, all finite, at least two of them.
+        Of mostly ordinary spectra, all finite, at least two of them.
     params : NormalizeParams
         How many spectra a place needs, and where the tail begins.
 
@@ -119,17 +130,34 @@ def fit_tail_map(score: NDArray[Any], log_snr: NDArray[Any], z: NDArray[Any], pa
     origin, unit = _quiet(score, log_snr)
     bent = np.arcsinh((score - origin) / unit)
     place = _places(edges, log_snr, z)
-    center, log_width = _centers(bent, place, max(params.center_rows, n // 150))
+    steps = []
+    for step in range(_N_STEPS):
+        steps.append(_axis(place[:, step % 2], bent, max(params.center_rows, n // 50)))
+        bent = _along(place[:, step % 2], bent, *steps[-1])
+    knots, knot_center, knot_log_width = (np.stack(part) for part in zip(*steps, strict=True))
+    center, log_width = _centers(bent, place, max(2 * params.center_rows, n // 150))
     standard = _standardize(bent, place, center, log_width)
 
     shape_rows = max(params.shape_rows, n // 25)
     nearest = _neighborhoods(place, shape_rows)
     n_near = len(nearest[0][0])
-    u = min(params.tail_level, max(0.9, 1 - params.tail_rows / n_near))
+    u = min(params.tail_level, max(0.95, 1 - params.tail_rows / n_near))
     level = np.append(_LEVELS[u - 1e-9 > _LEVELS], u)
     bulk = np.array([[np.quantile(standard[rows], level) for rows in line] for line in nearest])
-    tail = _tails([[standard[rows] for rows in line] for line in nearest], bulk[..., -1])
-    return TailMap(edges, np.asarray(origin), np.asarray(unit), center, log_width, bulk, level, tail)
+    tail = _tails(bulk, level)
+    return TailMap(
+        edges,
+        np.asarray(origin),
+        np.asarray(unit),
+        knots,
+        knot_center,
+        knot_log_width,
+        center,
+        log_width,
+        bulk,
+        level,
+        tail,
+    )
 
 
 def _quiet(score: NDArray[np.float64], log_snr: NDArray[Any]) -> tuple[float, float]:
@@ -145,13 +173,54 @@ def _quiet(score: NDArray[np.float64], log_snr: NDArray[Any]) -> tuple[float, fl
     return origin, max(float(high[quietest] - low[quietest]) / 2, 1e-9 * max(abs(origin), 1e-9))
 
 
+def _axis(
+    x: NDArray[np.float64], values: NDArray[np.float64], n_rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Knots along one axis; center and logarithm of the width at each, from the ``n_rows`` nearest; (n_knot,) each."""
+    n = len(x)
+    order = np.argsort(x, kind="stable")
+    n_knot = int(np.clip(round(2 * n / n_rows), 2, 60))
+    placed = x[order]
+    knots = np.quantile(x, np.linspace(0.002, 0.998, n_knot))
+    center, log_width = np.empty(n_knot), np.empty(n_knot)
+    for k, knot in enumerate(knots):
+        first = int(np.clip(np.searchsorted(placed, knot) - n_rows // 2, 0, max(n - n_rows, 0)))
+        rows = order[first : first + n_rows]
+        center[k], log_width[k] = _locally(values[rows], (x[rows] - knot)[:, None])
+    return knots, center, np.maximum(log_width, max(np.median(log_width) - 7, -20))
+
+
+def _along(
+    x: NDArray[np.float64],
+    values: NDArray[np.float64],
+    knots: NDArray[np.float64],
+    center: NDArray[np.float64],
+    log_width: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Widths above the center along one axis, (n_spec,)."""
+    standard: NDArray[np.float64] = (values - np.interp(x, knots, center)) * np.exp(-np.interp(x, knots, log_width))
+    return standard
+
+
+def _locally(values: NDArray[np.float64], offset: NDArray[np.float64]) -> tuple[float, float]:
+    """Center and logarithm of the upper width of values at ``offset`` 0, both linear in ``offset`` (n_spec, n_axis).
+
+    At the edge of the sample all neighbors lie on one side, and their plain quantiles would belong further in.
+    """
+    flat = values - offset @ _slope(values, offset)
+    center = float(np.median(flat))
+    flat -= center
+    log_size = np.log(np.abs(flat) + 1e-3 * np.abs(flat).mean() + 1e-12)
+    flat *= np.exp(-offset @ _slope(log_size, offset))
+    return center, float(np.log(max(np.quantile(flat, 0.9), 1e-12)))
+
+
 def _centers(
     bent: NDArray[np.float64], place: NDArray[np.float64], n_rows: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Center and logarithm of the upper width of a score at the nodes, (n_node, n_node) each.
 
-    Both are local and linear: at the edge of the sample all neighbors lie on one side, and their plain quantiles would
-    belong to a place further in. With few spectra all are neighbors, and two planes are what is taken out.
+    With few spectra all are neighbors, and two planes are what is taken out.
     """
     nearest = _neighborhoods(place, n_rows, least_nodes=2)
     n_node = len(nearest)
@@ -160,13 +229,7 @@ def _centers(
     for i in range(n_node):
         for j in range(n_node):
             rows = nearest[i][j]
-            offset = place[rows] - [nodes[i], nodes[j]]
-            flat = bent[rows] - offset @ _slope(bent[rows], offset)
-            center[i, j] = np.median(flat)
-            flat -= center[i, j]
-            log_size = np.log(np.abs(flat) + 1e-3 * np.abs(flat).mean() + 1e-12)
-            flat *= np.exp(-offset @ _slope(log_size, offset))
-            log_width[i, j] = np.log(max(np.quantile(flat, 0.9), 1e-12))
+            center[i, j], log_width[i, j] = _locally(bent[rows], place[rows] - [nodes[i], nodes[j]])
     return center, np.maximum(log_width, max(np.median(log_width) - 7, -20))
 
 
@@ -187,38 +250,29 @@ def _standardize(
 
 
 def _slope(values: NDArray[np.float64], offset: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slope of a plane through values, (2,); those that lie far from it do not pull at it."""
-    design = np.column_stack([np.ones(len(values)), offset])
-    normal = design.T @ design + 1e-3 * len(values) * np.diag([0.0, 1.0, 1.0])
-    plane = np.zeros(3)
-    for _ in range(4):
+    """Slope of a plane through values, (n_axis,); those that lie far from it do not pull at it."""
+    n = len(values)
+    design = np.column_stack([np.ones(n), offset])
+    solver = np.linalg.inv(design.T @ design + 1e-3 * n * np.diag(np.arange(design.shape[1]) > 0)) @ design.T
+    plane = np.zeros(design.shape[1])
+    for _ in range(3):
         rest = values - design @ plane
-        plane += np.linalg.solve(normal, design.T @ np.clip(rest, *np.quantile(rest, [0.1, 0.9])))
+        ordered = np.partition(rest, (n // 10, n - 1 - n // 10))
+        plane += solver @ np.clip(rest, ordered[n // 10], ordered[n - 1 - n // 10])
     slope: NDArray[np.float64] = plane[1:]
     return slope
 
 
-def _tails(standard: list[list[NDArray[np.float64]]], start: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shape xi in [0.02, 1] and scale sigma of a generalized Pareto tail at each node, (n_shape, n_shape, 2).
+def _tails(bulk: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shape xi and scale sigma of a generalized Pareto tail at each node, (n_shape, n_shape, 2).
 
-    From the median q1 and the 90 % quantile q2 of the excess: ``q2 / q1 = (10**xi - 1) / (2**xi - 1)`` and
-    ``sigma = q1 xi / (2**xi - 1)`` (Pickands 1975). The scale is each node's own; the shape, which a few dozen excesses
-    cannot tell, is one for all.
+    The tail goes on as the distribution falls from its 90 % to its 98 % quantile. It is not taken from the spectra
+    beyond: among those are the odd ones, who would teach it that they are ordinary.
     """
-    n_shape = len(start)
-    median, relative = np.full((n_shape, n_shape), np.nan), [np.empty(0)]
-    for i, line in enumerate(standard):
-        for j, values in enumerate(line):
-            excess = values[values > start[i, j]] - start[i, j]
-            if len(excess):
-                median[i, j] = max(float(np.median(excess)), 1e-9)
-                relative.append(excess / median[i, j])
-    pooled = np.concatenate(relative)
-    shapes = np.linspace(0.02, 1.0, 99)
-    ratio = np.quantile(pooled, 0.9) if len(pooled) >= 10 else 0.0
-    xi = float(np.interp(ratio, (10**shapes - 1) / (2**shapes - 1), shapes))
-    median = np.where(np.isfinite(median), median, 1.0 if np.isnan(median).all() else np.nanmedian(median))
-    return np.stack([np.full_like(median, xi), median * xi / (2**xi - 1)], axis=-1)
+    start, end = (float(level[np.argmin(np.abs(level - x))]) for x in (0.9, min(0.98, level[-1])))
+    low, high = (bulk[..., np.argmin(np.abs(level - x))] for x in (start, end))
+    sigma = np.maximum(high - low, 1e-9) / np.log((1 - start) / (1 - end))
+    return np.stack([np.full_like(sigma, _XI), sigma], axis=-1)
 
 
 def _places(edges: NDArray[np.float64], log_snr: NDArray[Any], z: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Settings of the normalization, the merge and the p-values."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from oddqso.params import Params
@@ -8,14 +10,17 @@ from oddqso.params import Params
 class NormalizeParams(Params):
     """How a score is made comparable across S/N, redshift and coverage."""
 
+    learn_from: Literal["held_out", "fit"] = "held_out"
+    """``held_out``: from CALIBRATION and TEST together, and FIT by itself. ``fit``: from FIT for all, so that no score
+    depends on the spectra it is compared with; flat only if the model fits FIT no better than others, as with many."""
     center_rows: int = Field(150, ge=10)
-    """FIT spectra, at least, that set the center and the width of a score at one place in S/N and redshift."""
+    """Spectra, at least, that set the center and the width of a score at one place in S/N and redshift."""
     shape_rows: int = Field(2000, ge=10)
-    """FIT spectra, at least, that set the shape of its distribution."""
+    """Spectra, at least, that set the shape of its distribution."""
     tail_level: float = Field(0.99, gt=0.5, lt=1)
     """A generalized Pareto tail begins at this quantile."""
     tail_rows: int = Field(50, ge=5)
-    """FIT spectra, at least, beyond the tail's beginning; with few spectra it begins lower, but not below 0.9."""
+    """Spectra, at least, beyond the tail's beginning; with few spectra it begins lower, but not below 0.95."""
     coverage_full: float = Field(0.85, ge=0, le=1)
     """Spectra with a smaller share of good pixels, as without an arm, are normalized among themselves."""
 
