@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from oddqso.embed import weights
+from oddqso.embed.threads import threads
 from oddqso.embed.weights import Model
 from oddqso.errors import DataError
 from oddqso.spectra import Embedding, Spectra
@@ -19,7 +20,7 @@ def load_model(folder: Path) -> Model:
     return weights.load_model(folder)
 
 
-def encode(model: Model, spectra: Spectra, batch_size: int = 128) -> Embedding:
+def encode(model: Model, spectra: Spectra, batch_size: int = 128, n_thread: int = 1) -> Embedding:
     """Latent vectors, reconstructions and their errors.
 
     Parameters
@@ -31,6 +32,8 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 128) -> Embedding:
         a redshift outside the range of the model, gets the prior.
     batch_size : int
         Rows a batch. Batches are padded to this size, so that a row comes out the same alone and in company.
+    n_thread : int
+        Threads; processes share the work better than threads do.
 
     Returns
     -------
@@ -49,9 +52,9 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 128) -> Embedding:
     for first in range(0, n_spec, batch_size):
         rows = slice(first, min(first + batch_size, n_spec))
         n_row = rows.stop - first
-        latent[rows], latent_sigma[rows], kl[rows], flux[rows], error[rows] = (
-            part[:n_row] for part in _encode_batch(model, spectra[rows], batch_size)
-        )
+        with threads(n_thread):
+            parts = _encode_batch(model, spectra[rows], batch_size)
+        latent[rows], latent_sigma[rows], kl[rows], flux[rows], error[rows] = (part[:n_row] for part in parts)
     return Embedding(spectra.target_id, latent, latent_sigma, kl, model.wave, flux, error)
 
 

@@ -24,6 +24,7 @@ from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
 from oddqso.embed.params import TrainParams
 from oddqso.embed.scratch import TrainingSet, gather
+from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.weights import save_model
 from oddqso.spectra import Spectra
@@ -60,7 +61,7 @@ def train(
     """
     report = progress or (lambda message, share: None)
     scratch = out / "scratch"
-    with _threads(params.n_thread):
+    with threads(params.n_thread):
         data = gather(batches, params, seed, scratch, report)
         vae = _new_vae(params, seed)
         n_used = _fit_linear(vae, data, params, seed, scratch, report)
@@ -167,16 +168,6 @@ class _Reporter(lightning.Callback):  # type: ignore[misc]  # lightning has no t
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         epoch = getattr(pl_module, "epoch", 0)
         self.report(f"train the network: epoch {epoch + 1} of {self.max_epochs}", epoch / self.max_epochs)
-
-
-@contextmanager
-def _threads(n_thread: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_thread)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

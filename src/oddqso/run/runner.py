@@ -18,6 +18,7 @@ from oddqso.run.files import read_json, read_table, store_error, write_table
 from oddqso.run.progress import Progress
 from oddqso.run.shards import Shards
 from oddqso.run.stage import Context, Stage
+from oddqso.run.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ def run_task(task: Task) -> Record:
     shard = task.context.shard or ""
     try:
         inputs = [read_table(path) if path.suffix == ".arrow" else path for path in task.inputs]
-        table = task.stage.function(task.context, *inputs, params=task.params)
+        with one_thread():
+            table = task.stage.function(task.context, *inputs, params=task.params)
         write_table(task.out, table)
         return Record(shard, table.num_rows)
     except OddqsoError as error:
@@ -219,7 +221,8 @@ class Runner:
 
         context = replace(Context(self.input, self.seed, stage.name), progress=tell)
         try:
-            stage.function(context, *inputs, params=self.params[stage.name], out=out)
+            with one_thread():
+                stage.function(context, *inputs, params=self.params[stage.name], out=out)
         except OSError as error:
             raise store_error(error, out) from error
         shards = out / "shards.json"

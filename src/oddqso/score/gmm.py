@@ -55,12 +55,13 @@ def fit_mixture(x: NDArray[Any], params: FitParams, seed: int) -> Mixture:
     """
     from sklearn.exceptions import ConvergenceWarning  # slow to import, and needed for fitting only
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
     x = np.asarray(x, np.float64)
     n_spec, n_dim = x.shape
     n_free = n_dim * (n_dim + 3) // 2
     sizes = [k for k in params.gmm_components if k * n_free <= n_spec] or [1]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # on more threads the sums differ in their last digits
         warnings.simplefilter("ignore", ConvergenceWarning)  # an unfinished fit is still a density
         tried = [
             GaussianMixture(k, reg_covar=params.gmm_regularization, random_state=seed, max_iter=200).fit(x)
