@@ -67,7 +67,7 @@ class Bars:
         """Start a bar."""
         self._progress.start()
         self._unit, self._began, self._begun_with = unit, time.monotonic(), done
-        self._task = self._progress.add_task(stage, total=total or 1.0, completed=done, rate="")
+        self._task = self._progress.add_task(stage, total=total or 1.0, completed=int(done), rate="")
 
     def advance(self, amount: float) -> None:
         """Move the bar."""
