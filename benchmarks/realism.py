@@ -33,7 +33,7 @@ from oddqso.simulate.instrument import draw_visit, expose, sky_lines, through_op
 from oddqso.simulate.population import draw_quasar
 from oddqso.simulate.quasar import make_parts
 from oddqso.simulate.settings import NoiseParams, PhysicsParams
-from oddqso.simulate.targets import AB_FLUX, make_quasar, scale_to
+from oddqso.simulate.targets import AB_FLUX, make_quasar
 from oddqso.spectra.dust import galactic_extinction
 from oddqso.spectra.grid import ARMS, arm_start, native_grid
 
@@ -87,7 +87,11 @@ def composite(n_quasar, seed):
     for _, flux in rows:
         seen = np.isfinite(flux)
         both = seen & (count > 0)
-        scale = np.sum((total / np.maximum(count, 1))[both]) / np.sum(flux[both]) if both.sum() > 50 else 1 / np.nanmean(flux)
+        scale = (
+            np.sum((total / np.maximum(count, 1))[both]) / np.sum(flux[both])
+            if both.sum() > 50
+            else 1 / np.nanmean(flux)
+        )
         kept.append(flux * scale)
         total[seen] += kept[-1][seen]
         count += seen
@@ -101,12 +105,9 @@ def line_table(seed):
     for name, low, high, peak, ew in TABLE:
         measured, top = local_ew(grid, flux, low, high)
         out[name] = {"ew": round(measured, 2), "ew_published": ew, "peak": top, "peak_published": peak}
-    def index(low, high):
-        f = lambda w: np.nanmedian(flux[np.abs(grid - w) < 8])  # noqa: E731
-        return -np.log(f(high) / f(low)) / np.log(high / low) - 2
-    slopes = {"alpha_nu_1355_4230": round(-index(1355.0, 4220.0) - 4, 3) if False else round(-(np.log(
-        np.nanmedian(flux[np.abs(grid - 4220) < 8]) / np.nanmedian(flux[np.abs(grid - 1355) < 5])) / np.log(4220 / 1355)) - 2, 3),
-        "published": -0.48}
+
+    blue, red = (np.nanmedian(flux[np.abs(grid - wave) < 6]) for wave in (1355.0, 4220.0))
+    slopes = {"alpha_nu_1355_4230": round(float(-np.log(red / blue) / np.log(4220 / 1355) - 2), 3), "published": -0.48}
     return out, slopes
 
 
@@ -128,18 +129,31 @@ def distributions(n_quasar, seed):
         if target.found["bal"] == 0:
             c4.append(local_ew(*_on_grid(rest, target.model, 1480, 1640), 1494.0, 1620.0)[0])
             mg2.append(local_ew(*_on_grid(rest, target.model, 2660, 2930), 2686.0, 2913.0)[0])
-        inside = [(rest > low) & (rest < high) for low, high in ((1350, 1360), (1445, 1465), (1690, 1705), (4200, 4230), (5610, 5700))]
+        inside = [
+            (rest > low) & (rest < high)
+            for low, high in ((1350, 1360), (1445, 1465), (1690, 1705), (4200, 4230), (5610, 5700))
+        ]
         points = [(np.log(rest[i].mean()), np.log(np.median(target.model[i]))) for i in inside if i.sum() > 5]
         if len(points) >= 2 and target.z_true > 1.75:
             slope.append(-np.polyfit(*np.array(points).T, 1)[0] - 2)
+
     def spread(values):
         values = np.array(values)[np.isfinite(values)]
         return dict(zip(("p16", "median", "p84"), np.percentile(values, [16, 50, 84]).round(3).tolist(), strict=True))
+
     return {
         "snr_per_pixel": {**spread(snr), "published_median": "1-3"},
         "alpha_nu_1350_1700": {**spread(slope), "published": "-0.5 +- 0.3 (simulators), -0.44 (SDSS composite)"},
-        "ew_civ": {**spread(c4), "scatter_dex": round(float(np.nanstd(np.log10(np.clip(c4, 1, None)))), 3), "published": "24-41 A, 0.20-0.25 dex"},
-        "ew_mgii": {**spread(mg2), "scatter_dex": round(float(np.nanstd(np.log10(np.clip(mg2, 1, None)))), 3), "published": "30-33 A, 0.20-0.25 dex"},
+        "ew_civ": {
+            **spread(c4),
+            "scatter_dex": round(float(np.nanstd(np.log10(np.clip(c4, 1, None)))), 3),
+            "published": "24-41 A, 0.20-0.25 dex",
+        },
+        "ew_mgii": {
+            **spread(mg2),
+            "scatter_dex": round(float(np.nanstd(np.log10(np.clip(mg2, 1, None)))), 3),
+            "published": "30-33 A, 0.20-0.25 dex",
+        },
     }
 
 
@@ -197,7 +211,9 @@ def twin(real, rng, params):
     sky = np.zeros(len(WAVE))
     for arm in ARMS:
         sky[arm_start(arm) : arm_start(arm) + len(sky_lines(arm))] = sky_lines(arm)
-    worse = 1.03 + 0.12 * np.minimum(sky, 1.0)  # errors of SDSS are a little larger than its ivar says, most on sky lines
+    worse = 1.03 + 0.12 * np.minimum(
+        sky, 1.0
+    )  # errors of SDSS are a little larger than its ivar says, most on sky lines
     noisy = model + worse * mean * sigma * np.sqrt(0.8 / width)
     shift = (rng.normal(0, 250.0) + 0.2 * (lines.civ_shift_kms + 500.0)) / 299_792.0
     return z + (1 + z) * shift, ra, dec, np.where(good, noisy, 0), ivar
@@ -210,12 +226,14 @@ def features(one):
     """Robust numbers of one spectrum: bands, colors, equivalent widths, statistics of pixels."""
     z, _, _, flux, ivar = one
     rest, out = WAVE / (1 + z), {}
+
     def mean(low, high):
         inside = (rest > low) & (rest < high)
         weight = ivar[inside]
         if inside.sum() < 10 or (weight > 0).mean() < 0.6:
             return np.nan
         return float(np.sum(flux[inside] * weight) / np.sum(weight))
+
     norm = np.nanmean([mean(1430, 1480), mean(1690, 1720), mean(1760, 1820), mean(2000, 2050)])
     norm = norm if np.isfinite(norm) and norm > 0 else np.nan
     for low in range(1060, 3000, 20):
@@ -231,7 +249,9 @@ def features(one):
     for name, (low, high) in LINES.items():
         grid, values = _on_grid(rest[np.isfinite(seen)], seen[np.isfinite(seen)], low - 12, high + 12)
         out[f"ew_{name}"] = local_ew(grid, values, low, high, edge=10.0)[0]
-        middle = np.clip(values - np.interp(grid, [low, high], [np.nanmedian(values[:40]), np.nanmedian(values[-40:])]), 0, None)
+        middle = np.clip(
+            values - np.interp(grid, [low, high], [np.nanmedian(values[:40]), np.nanmedian(values[-40:])]), 0, None
+        )
         if np.isfinite(middle).all() and middle.sum() > 0:
             center = np.sum(grid * middle) / middle.sum()
             out[f"center_{name}"] = center
@@ -265,7 +285,9 @@ def classify(real, simulated, groups, seed):
     truth = np.repeat([0, 1], [len(real), len(simulated)])
     weight = np.where(truth == 1, len(real) / len(simulated), 1.0)
     models = {
-        "boosting": HistGradientBoostingClassifier(max_iter=120, learning_rate=0.06, max_leaf_nodes=8, random_state=seed),
+        "boosting": HistGradientBoostingClassifier(
+            max_iter=120, learning_rate=0.06, max_leaf_nodes=8, random_state=seed
+        ),
         "logistic": make_pipeline(
             SimpleImputer(strategy="median", add_indicator=False),
             QuantileTransformer(n_quantiles=100, output_distribution="normal"),
@@ -275,7 +297,11 @@ def classify(real, simulated, groups, seed):
     auc, prediction = {}, np.zeros(len(truth))
     for name, model in models.items():
         for train, test in GroupKFold(5).split(table, truth, groups):
-            keys = {"logisticregression__sample_weight": weight[train]} if name == "logistic" else {"sample_weight": weight[train]}
+            keys = (
+                {"logisticregression__sample_weight": weight[train]}
+                if name == "logistic"
+                else {"sample_weight": weight[train]}
+            )
             model.fit(table[train], truth[train], **keys)
             prediction[test] = model.predict_proba(table[test])[:, 1]
         auc[name] = round(float(roc_auc_score(truth, prediction)), 3)
@@ -301,15 +327,25 @@ def main():
     if args.real:
         real = read_real(Path(args.real))
         params = PhysicsParams()
-        simulated = [twin(one, np.random.default_rng([args.seed, 33, k, copy]), params) for copy in range(2) for k, one in enumerate(real)]
+        simulated = [
+            twin(one, np.random.default_rng([args.seed, 33, k, copy]), params)
+            for copy in range(2)
+            for k, one in enumerate(real)
+        ]
         groups = np.tile(np.arange(len(real)), 3)
         auc, gives_away = classify(real, simulated, groups, args.seed)
-        result["classifier"] = {"n_real": len(real), "n_simulated": len(simulated), "auc": auc, "gives_it_away": gives_away}
+        result["classifier"] = {
+            "n_real": len(real),
+            "n_simulated": len(simulated),
+            "auc": auc,
+            "gives_it_away": gives_away,
+        }
         result["simulation_auc"] = max(auc.values())
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for name, row in lines.items():
-        print(f"{name:16s} EW {row['ew']:7.2f} (published {row['ew_published']:6.2f})   peak {row['peak']:.0f} ({row['peak_published']:.1f})")
+        print(f"{name:16s} EW {row['ew']:7.2f} (published {row['ew_published']:6.2f})", end="   ")
+        print(f"peak {row['peak']:.0f} ({row['peak_published']:.1f})")
     print("slope", slopes)
     for name, row in result["distributions"].items():
         print(name, row)

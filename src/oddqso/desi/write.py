@@ -7,6 +7,7 @@ that DESI files are made of. No card holds a date or a path.
 import gzip
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -186,7 +187,8 @@ def write_fits(path: Path, hdus: Iterable[Hdu]) -> None:
             packed.replace(aside)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; make room or choose another folder, then run it again"
         ) from error

@@ -1,5 +1,7 @@
 """The light that is not lines: the broken power law, the Balmer continuum, the host galaxy."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,37 +73,37 @@ _OLD_LINES = np.array([
 ])  # fmt: skip
 
 
+_YOUNG_LINES = ((3889.0, 0.16), (3934.8, 0.15), (3970.0, 0.22), (4102.9, 0.17), (4341.7, 0.15), (4862.7, 0.12))
+_GRID = np.arange(400.0, 10_400.0, 0.5)
+
+
+@cache
+def _old_table() -> Float:
+    light = 0.75 * planck(_GRID, 5600.0) + 0.45 * planck(_GRID, 3800.0)
+    light = light * (0.42 + 0.58 / (1 + np.exp(-(_GRID - 4000.0) / 45.0)))
+    light = light * (0.35 + 0.65 / (1 + np.exp(-(_GRID - 3200.0) / 180.0)))
+    depth = _OLD_LINES[:, 2] * np.exp(-0.5 * ((_GRID[:, None] - _OLD_LINES[:, 0]) / _OLD_LINES[:, 1]) ** 2)
+    light = light * np.prod(1 - depth, axis=1)
+    return np.asarray(light / np.interp(4200.0, _GRID, light))
+
+
 def old_galaxy(rest: Float) -> Float:
     """F_lambda of a stellar population of 5-12 Gyr, 1 at 4200 Angstrom: an analytic likeness.
 
     Two black bodies (dwarfs and giants), the break at 4000 Angstrom, and the strongest absorption blends.
     """
+    return np.asarray(np.interp(rest, _GRID, _old_table()))
 
-    def shape(w: Float) -> Float:
-        light = 0.75 * planck(w, 5600.0) + 0.45 * planck(w, 3800.0)
-        light = light * (0.42 + 0.58 / (1 + np.exp(-(w - 4000.0) / 45.0)))
-        light = light * (0.35 + 0.65 / (1 + np.exp(-(w - 3200.0) / 180.0)))
-        depth = _OLD_LINES[:, 2] * np.exp(-0.5 * ((w[:, None] - _OLD_LINES[:, 0]) / _OLD_LINES[:, 1]) ** 2)
-        return np.asarray(light * np.prod(1 - depth, axis=1))
 
-    return np.asarray(shape(rest) / shape(np.array([4200.0]))[0])
+@cache
+def _young_table() -> Float:
+    light = 0.5 * planck(_GRID, 11_000.0) + 0.6 * planck(_GRID, 5800.0)
+    light = light * (0.68 + 0.32 / (1 + np.exp(-(_GRID - 3760.0) / 50.0)))
+    for center, depth in _YOUNG_LINES:
+        light = light * (1 - depth * np.exp(-0.5 * ((_GRID - center) / 9.0) ** 2))
+    return np.asarray(light / np.interp(4200.0, _GRID, light))
 
 
 def young_galaxy(rest: Float) -> Float:
     """F_lambda of a star-forming population, 1 at 4200 Angstrom: hot and solar black bodies, a Balmer break."""
-
-    def shape(w: Float) -> Float:
-        light = 0.5 * planck(w, 11_000.0) + 0.6 * planck(w, 5800.0)
-        light = light * (0.68 + 0.32 / (1 + np.exp(-(w - 3760.0) / 50.0)))
-        for center, depth in (
-            (3889.0, 0.16),
-            (3934.8, 0.15),
-            (3970.0, 0.22),
-            (4102.9, 0.17),
-            (4341.7, 0.15),
-            (4862.7, 0.12),
-        ):
-            light = light * (1 - depth * np.exp(-0.5 * ((w - center) / 9.0) ** 2))
-        return np.asarray(light)
-
-    return np.asarray(shape(rest) / shape(np.array([4200.0]))[0])
+    return np.asarray(np.interp(rest, _GRID, _young_table()))

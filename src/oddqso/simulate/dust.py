@@ -1,5 +1,7 @@
 """Dust at a quasar or in front of it: the SMC law and the bump at 2175 Angstrom."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +32,20 @@ def smc_extinction(rest: Float) -> Float:
     >>> smc_extinction(np.array([1450.0, 2800.0])).round(1)
     array([13.7,  6.1])
     """
-    x = 1e4 / np.clip(rest, 900.0, None)
+    return np.asarray(np.interp(rest, *_smc_table()))
+
+
+@cache
+def _smc_table() -> tuple[Float, Float]:
+    rest = np.arange(900.0, 25_000.0, 2.0)
+    x = 1e4 / rest
     far = np.where(x > 5.9, 0.5392 * (x - 5.9) ** 2 + 0.05644 * (x - 5.9) ** 3, 0.0)
     curve = 2.74 - 4.959 + 2.264 * x + 0.389 * drude(x, 4.6, 1.0) + 0.461 * far
     # The form holds blueward of 2700 Angstrom; redward the tabulated curve of the same paper.
     knots = np.array([2700.0, 3500.0, 4400.0, 5500.0, 7000.0, 8100.0, 12_500.0, 25_000.0])
     table = np.array([6.31, 4.8, 3.8, 2.74, 2.0, 1.65, 0.47, 0.2])
     table[0] = 2.74 - 4.959 + 2.264 / 0.27 + 0.389 * drude(np.array([1 / 0.27]), 4.6, 1.0)[0]
-    return np.asarray(np.where(rest < 2700.0, curve, np.interp(rest, knots, table)))
+    return rest, np.where(rest < 2700.0, curve, np.interp(rest, knots, table))
 
 
 def smc_transmission(rest: Float, ebv: float) -> Float:

@@ -37,7 +37,7 @@ def _scale_table(spread: float) -> tuple[Float, Float]:
     return -np.log(mean), log_tau
 
 
-def _field(tau_effective: Float, length_px: float, rng: np.random.Generator, spread: float = 1.9) -> Float:
+def _field(tau_effective: Float, length_px: float, rng: np.random.Generator, spread: float = 2.2) -> Float:
     """Log-normal optical depths whose mean transmission is exp(-tau_effective)."""
     effective, log_tau = _scale_table(spread)
     n = len(tau_effective)

@@ -66,19 +66,24 @@ SWAPS = (2798.75 / 1908.73, 1549.06 / 1215.67, 1908.73 / 1549.06, 4862.68 / 2798
 
 
 def _draw_wrong(rng: np.random.Generator, z: float, dv: float) -> Draws:
-    """Half the time one line is taken for another, otherwise the redshift is off by this velocity."""
-    swaps = [ratio**sign for ratio in SWAPS for sign in (1, -1)]
-    possible = [ratio for ratio in swaps if 0.1 < (1 + z) * ratio - 1 < 5.5]
-    swap = float(rng.choice(possible)) if possible and rng.uniform() < 0.5 else 0.0
-    sign = float(rng.choice([-1.0, 1.0])) if (1 + z) * (1 - dv / C_KMS) > 1.1 else 1.0
-    offset = C_KMS * abs(np.log(swap)) if swap else dv
-    return {"swap": swap, "sign": sign, "dv_kms": float(offset)}
+    return {"sign": float(rng.choice([-1.0, 1.0])) if (1 + z) * (1 - dv / C_KMS) > 1.1 else 1.0}
 
 
 def _wrong(z: float, draws: Draws) -> float:
-    if draws["swap"]:
-        return float((1 + z) * draws["swap"] - 1)
     return float((1 + z) * (1 + draws["sign"] * draws["dv_kms"] / C_KMS) - 1)
+
+
+def _draw_swap(rng: np.random.Generator, z: float, ratio: float) -> Draws:
+    """The possible swap nearest to a ratio of wavelengths, up or down."""
+    possible = [(r, sign) for r in SWAPS for sign in (-1, 1) if 0.1 < (1 + z) * r**sign - 1 < 5.5]
+    nearest = min(abs(r - ratio) for r, _ in possible)
+    swaps = [swap for swap in possible if abs(swap[0] - ratio) == nearest]
+    chosen = swaps[int(rng.integers(len(swaps)))]
+    return {"ratio": chosen[0], "sign": chosen[1]}
+
+
+def _swap(z: float, draws: Draws) -> float:
+    return float((1 + z) * draws["ratio"] ** draws["sign"] - 1)
 
 
 MIXTURE = (
@@ -88,5 +93,6 @@ MIXTURE = (
     Injection(
         "wrong_redshift", Kind.LABEL, "dv_kms", 3000.0, 30_000.0, 0.1, 5.0, _draw_wrong, label=_wrong, logarithmic=True
     ),
+    Injection("line_swap", Kind.LABEL, "ratio", 1.2, 1.8, 0.2, 5.0, _draw_swap, label=_swap),
 )
 """Injections of other light and other labels."""

@@ -50,6 +50,7 @@ def sky_lines(arm: str) -> Float:
     return np.asarray(np.clip((_noise()[f"sigma_{arm}"] / floor) ** 2 - 1.15, 0.0, 100.0))
 
 
+@cache
 def sky_flux(arm: str) -> Float:
     """The sky in a fiber, (n_wave,) [1e-17 erg / (s cm2 Angstrom)]: about 1.5 between the lines."""
     wave = arm_grid(arm)
@@ -195,13 +196,13 @@ def expose(model: Float, arm_index: int, visit: Visit, rng: np.random.Generator)
     start = arm_start(arm)
     signal = model[start : start + len(sigma)].astype(np.float32)
     # photons: the sky of 1.5 units makes half of the variance of the floor
-    variance = sigma**2 + np.float32(0.33 * visit.noise[arm_index]) * floor**2 * np.maximum(signal, 0)
+    own = np.float32(0.33 * visit.noise[arm_index]) * floor**2 * np.maximum(signal, 0)
+    variance = (sigma**2 + own).astype(np.float32)
     calibration = visit.throughput[arm_index] + visit.warp[arm_index] @ _legendre(arm)
     calibration *= np.exp(visit.telluric * _arm_telluric(arm))
     deviates = rng.standard_normal(len(sigma), dtype=np.float32)
-    flux = calibration.astype(np.float32) * signal + np.sqrt(variance) * deviates
-    flux += np.float32(visit.sky[arm_index]) * (sky_flux(arm) - 1.2).astype(np.float32)
-    return np.asarray(flux), np.asarray(1 / variance, dtype=np.float32)
+    flux = calibration * signal + np.sqrt(variance) * deviates + visit.sky[arm_index] * (sky_flux(arm) - 1.2)
+    return flux.astype(np.float32), np.reciprocal(variance)
 
 
 _MASK_VALUES: Final = np.array([1, 1024, 128, 16, 129, 4, 132, 3, 5, 133], dtype=np.int32)

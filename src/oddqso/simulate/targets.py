@@ -168,7 +168,7 @@ def make_target(
 ) -> Target:
     """A target of a kind; an anomalous quasar gets a class of `INJECTIONS`, each as often as any other."""
     if kind == "quasar":
-        injection = injection_named("wrong_redshift") if wrong_redshift else None
+        injection = injection_named(str(rng.choice(["wrong_redshift", "line_swap"]))) if wrong_redshift else None
         if anomalous:
             injection = INJECTIONS[int(rng.integers(len(INJECTIONS)))]
         return make_quasar(rng, params, injection)
