@@ -72,6 +72,8 @@ def test_sky_lines_bands_and_joins_are_named():
 def test_a_doublet_is_recognized_and_noise_is_not(view_of):
     view = view_of(2.0, 30.0)
     plain = doublet_words(view, 2796.354 * 2.2, 2)
+    wide = 1 - 0.7 * np.exp(-0.5 * ((view.wave - 6160) / 30) ** 4)
+    assert doublet_words(replace(view, flux=(view.flux * wide).astype(np.float32)), 2796.354 * 2.2, 2) == ""
     trough = sum(np.exp(-0.5 * ((view.wave - lam * 2.2) / 1.6) ** 2) for lam in (2796.354, 2803.531))
     absorbed = replace(view, flux=(view.flux * (1 - 0.7 * trough)).astype(np.float32))
     assert plain == ""

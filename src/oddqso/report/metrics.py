@@ -91,8 +91,8 @@ def measure(results: Results, params: ReportParams) -> Measured:
 def ordinary_rows(results: Results, classes: Sequence[str | None] | None) -> list[dict[str, Any]]:
     """Catalog rows of the held-out ordinary spectra, neighbors on the sky together; the odd ones left out if known."""
     catalog = results.catalog
-    place = {target_id: i for i, target_id in enumerate(catalog["TARGETID"].to_pylist())}
-    rows = [place[i] for i in results.ordinary if i in place]
+    wanted = np.isin(catalog["TARGETID"].to_numpy(), np.array(results.ordinary, dtype=np.int64))
+    rows = np.flatnonzero(wanted).tolist()
     if classes is not None:
         rows = [i for i in rows if classes[i] == truth.ORDINARY]
     table = catalog.take(pa.array(rows, pa.int64())).to_pylist()
@@ -112,7 +112,7 @@ def _accuracy(results: Results, classes: Sequence[str | None] | None, params: Re
 
 
 def _mocks(catalog: pa.Table) -> bool:
-    return any(is_mock(target_id) for target_id in catalog["TARGETID"].to_pylist())
+    return catalog.num_rows > 0 and is_mock(int(catalog["TARGETID"][0].as_py()))
 
 
 def _profile(edges: NDArray[np.float64], width: NDArray[np.float64]) -> list[dict[str, Any]]:
@@ -153,7 +153,11 @@ def _truth(
     odd = judged & (names != truth.ORDINARY)
     cuts = {key: truth.cut_at(value[judged], names[judged] == truth.ORDINARY, rate) for key, value in scores.items()}
     by_rank = [classes[i] for i in np.argsort(-np.where(np.isfinite(score), score, -np.inf), kind="stable")]
+    ordinary = tested & (names == truth.ORDINARY)
+    p_value = statistics.column(catalog, "P_VALUE")[ordinary]
     return {
+        "false_positives": truth.false_positives(q_value[ordinary] <= alphas[-1]),
+        "ordinary_p_values": statistics.p_value_figures(p_value),
         "n_odd": int((known & (names != truth.ORDINARY)).sum()),
         "n_ordinary": int((known & (names == truth.ORDINARY)).sum()),
         "n_judged": int(judged.sum()),

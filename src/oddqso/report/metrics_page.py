@@ -28,8 +28,8 @@ KEYS: Final = {
     "p_values.n": "Number of p-values",
     "p_values.ks": "Largest distance of their distribution from the uniform one (Kolmogorov-Smirnov)",
     "p_values.ks_p": "Probability of a larger distance if they were uniform and independent",
-    "p_values.share_below_0.01": "Share of p-values of at most 0.01",
-    "p_values.share_below_0.1": "Share of p-values of at most 0.1",
+    "p_values.share_at_most_1_percent": "Share of p-values of at most 0.01",
+    "p_values.share_at_most_10_percent": "Share of p-values of at most 0.1",
     "p_values.smallest": "The smallest p-value",
     "flatness.*.snr": "Spearman's rank correlation with S/N of SCORE, of a raw SCORE_<NAME> or of a TAIL_<NAME>, over "
     "held-out strict spectra (ordinary ones where the truth is known); 0 is flat",
@@ -67,6 +67,11 @@ KEYS: Final = {
     "truth.n_judged": "Scored held-out objects (not FIT) with known truth, which completeness is measured on",
     "truth.false_positive_rate": "The rate at which scores are cut for completeness: this share of ordinary spectra "
     "exceeds the cut",
+    "truth.false_positives.n": "Tested ordinary quasars",
+    "truth.false_positives.n_flagged": "Of these, how many are on the list at the largest nominal rate",
+    "truth.false_positives.rate": "n_flagged / n",
+    "truth.false_positives.upper_limit": "Clopper and Pearson's one-sided 95 % upper limit of the rate",
+    "truth.ordinary_p_values.*": "As p_values, for ordinary quasars alone: they should be uniform or larger",
     "truth.completeness.*": "Share of all odd objects above the cut, by SCORE and by each detector",
     "truth.classes[].class": "A class of odd objects",
     "truth.classes[].n": "Judged objects of the class",

@@ -13,6 +13,7 @@ from oddqso.report.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, PINK, ne
 from oddqso.report.words import NAMES
 
 _SNR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+_MOST_POINTS = 20_000
 _LEVELS = ((0.5, BLUE, "median"), (0.9, GREEN, "90 %"), (0.99, PINK, "99 %"))
 
 
@@ -22,9 +23,10 @@ def plot_flatness(
     """Score against S/N and against redshift with running quantiles, which are level if the method works."""
     figure = new_figure(9.2, 3.1)
     known = np.isfinite(score) & np.isfinite(snr) & np.isfinite(z) & (snr > 0)
+    thin = max(1, int(known.sum()) // _MOST_POINTS)
     for i, (x, label, key) in enumerate(((snr, "median S/N per 0.8 Å pixel", "snr"), (z, "redshift", "z")), start=1):
         axes = figure.add_subplot(1, 2, i)
-        axes.scatter(x[known], score[known], s=4, color=FAINT, lw=0, rasterized=True)
+        axes.scatter(x[known][::thin], score[known][::thin], s=4, color=FAINT, lw=0, rasterized=True)
         middle, quantiles = running_quantiles(x[known], score[known], [level for level, _, _ in _LEVELS])
         for (_, color, name), quantile in zip(_LEVELS, quantiles, strict=True):
             axes.plot(middle, quantile, color=color, lw=1.8, label=name)
@@ -63,13 +65,21 @@ def plot_flat_bars(flat: Mapping[str, Mapping[str, float | None]], names: Sequen
     return figure
 
 
-def plot_p_values(p_value: NDArray[np.float64]) -> Figure:
-    """Histogram of p-values with the uniform line, and their smallest ones against what is expected."""
+def plot_p_values(p_value: NDArray[np.float64], ordinary: NDArray[np.bool_] | None = None) -> Figure:
+    """Histogram of p-values (m,) with the uniform line, and their smallest ones against what is expected.
+
+    Where the truth is known, the ordinary ones (m,) are drawn apart.
+    """
     figure = new_figure(9.2, 3.0)
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     m, n_bin = len(p_value), 20
-    left.hist(p_value, bins=[i / n_bin for i in range(n_bin + 1)], color=BLUE, alpha=0.75, rwidth=0.94)
-    expected = m / n_bin
+    edges = [i / n_bin for i in range(n_bin + 1)]
+    left.hist(p_value, bins=edges, color=ORANGE if ordinary is not None else BLUE, alpha=0.8, rwidth=0.94, label="odd")
+    if ordinary is not None:
+        left.hist(p_value[ordinary], bins=edges, color=BLUE, rwidth=0.94, label="ordinary in truth")
+        left.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.02))
+        left.set_ylim(top=1.25 * max(left.get_ylim()[1], 1))
+    expected = (m if ordinary is None else int(ordinary.sum())) / n_bin
     left.axhspan(expected - np.sqrt(expected), expected + np.sqrt(expected), color=FAINT, alpha=0.6, lw=0, zorder=0)
     left.axhline(expected, color=INK, lw=1, ls="--")
     left.set_xlim(0, 1)

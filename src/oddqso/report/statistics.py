@@ -82,7 +82,7 @@ def p_value_figures(p_value: NDArray[np.float64]) -> dict[str, Any]:
     Examples
     --------
     >>> figures = p_value_figures((np.arange(100) + 0.5) / 100)
-    >>> figures["n"], round(figures["ks"], 3), figures["share_below_0.01"]
+    >>> figures["n"], round(figures["ks"], 3), figures["share_at_most_1_percent"]
     (100, 0.005, 0.01)
     """
     if not len(p_value):
@@ -92,8 +92,8 @@ def p_value_figures(p_value: NDArray[np.float64]) -> dict[str, Any]:
         "n": len(p_value),
         "ks": float(test.statistic),
         "ks_p": float(test.pvalue),
-        "share_below_0.01": float(np.mean(p_value <= 0.01)),
-        "share_below_0.1": float(np.mean(p_value <= 0.1)),
+        "share_at_most_1_percent": float(np.mean(p_value <= 0.01)),
+        "share_at_most_10_percent": float(np.mean(p_value <= 0.1)),
         "smallest": float(p_value.min()),
     }
 

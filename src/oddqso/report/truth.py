@@ -45,20 +45,18 @@ def true_classes(target_id: NDArray[np.int64], z: NDArray[np.float64], truth: pa
     >>> true_classes(np.array([2, 1, 3]), np.array([2.0, 1.0, 1.0]), truth)
     ['star', '', None]
     """
-    facts = {row["TARGETID"]: row for row in truth.select(["TARGETID", "KIND", "CLASS", "Z_TRUE"]).to_pylist()}
-    classes: list[str | None] = []
-    for i, judged in zip(target_id.tolist(), z.tolist(), strict=True):
-        fact = facts.get(i)
-        if fact is None:
-            classes.append(None)
-        elif fact["CLASS"]:
-            classes.append(str(fact["CLASS"]))
-        elif fact["KIND"] != "quasar":
-            classes.append(str(fact["KIND"]))
-        else:
-            wrong = fact["Z_TRUE"] is not None and abs(judged - fact["Z_TRUE"]) > Z_TOLERANCE * (1 + fact["Z_TRUE"])
-            classes.append("wrong_redshift" if wrong else ORDINARY)
-    return classes
+    known = truth["TARGETID"].to_numpy()
+    order = np.argsort(known, kind="stable")
+    place = order[np.minimum(np.searchsorted(known[order], target_id), len(order) - 1)] if len(order) else None
+    if place is None:
+        return [None] * len(target_id)
+    names = np.array(truth["CLASS"].fill_null("").to_pylist(), dtype=np.str_)[place]
+    kinds = np.array(truth["KIND"].fill_null("").to_pylist(), dtype=np.str_)[place]
+    z_true = truth["Z_TRUE"].cast(pa.float64()).fill_null(np.nan).to_numpy()[place]
+    wrong = np.abs(z - z_true) > Z_TOLERANCE * (1 + z_true)
+    otherwise = np.where(kinds != "quasar", kinds, np.where(wrong, "wrong_redshift", ORDINARY))
+    found = np.where(names != "", names, otherwise).tolist()
+    return [name if here else None for name, here in zip(found, (known[place] == target_id).tolist(), strict=True)]
 
 
 def share_interval(n_found: int, n: int) -> tuple[float, float]:
@@ -130,6 +128,23 @@ def completeness(
              "by_score": by_score}
         )  # fmt: skip
     return sorted(table, key=lambda row: (-row["completeness"], row["class"]))
+
+
+def false_positives(flagged: NDArray[np.bool_]) -> dict[str, Any]:
+    """How many ordinary spectra (n,) are flagged, with the upper limit of the rate.
+
+    Examples
+    --------
+    >>> false_positives(np.zeros(299, bool))["upper_limit"] < 0.0101
+    True
+    """
+    n, n_flagged = len(flagged), int(flagged.sum())
+    return {
+        "n": n,
+        "n_flagged": n_flagged,
+        "rate": n_flagged / n if n else None,
+        "upper_limit": upper_limit(n_flagged, n) if n else None,
+    }
 
 
 def completeness_by_snr(found: NDArray[np.bool_], snr: NDArray[np.float64]) -> list[dict[str, Any]]:

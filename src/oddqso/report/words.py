@@ -25,6 +25,8 @@ _FAR_KMS: Final = 10_000.0
 _FWHM: Final = 2.3548
 _MOCK_BIT: Final = 58
 _PARTNER_SIGMA: Final = 4.0
+_RECOVERED: Final = 0.6
+_SAME_KMS: Final = 200.0
 _INTERVENING_KMS: Final = 5000.0
 _MANY_TIMES: Final = 4.0
 
@@ -180,14 +182,26 @@ def doublet_words(view: SpectrumView, wave: float, scale: float) -> str:
         for this, other in (members, members[::-1]):
             z_abs, place = wave / this - 1, wave * other / this
             apart = abs(place - wave) > 2 * _FWHM * width
-            partner = _deficit(view, place, width) if apart and -0.001 < z_abs < view.z + 0.03 else 0.0
+            if not apart or not -0.001 < z_abs < view.z + 0.03 or _one_trough(view, wave, place, width):
+                continue
+            partner = _deficit(view, place, width)
             if partner < -_PARTNER_SIGMA:
                 velocity = LIGHT_KMS * (z_abs - view.z) / (1 + view.z)
                 side = "redward" if velocity > 0 else "blueward"
-                shift = f"{_round(abs(velocity)):,} km/s {side} of the quasar"
+                near = abs(velocity) < _SAME_KMS
+                shift = "at the quasar" if near else f"{_round(abs(velocity)):,} km/s {side} of the quasar"
                 text = f"fits {name} {this:.0f} absorption at z = {z_abs:.4f}, {other:.0f} is seen too"
                 found.append((partner, f"{text} ({'intervening' if velocity < -_INTERVENING_KMS else shift})"))
     return min(found)[1] if found else ""
+
+
+def _one_trough(view: SpectrumView, first: float, second: float, width: float) -> bool:
+    """Whether the flux does not recover between two deficits, as in a broad trough."""
+    ends = [_flux_ratio(view, wave, width) for wave in (first, second)]
+    middle = _flux_ratio(view, (first + second) / 2, width)
+    if middle is None or ends[0] is None or ends[1] is None:
+        return True
+    return 1 - middle > _RECOVERED * min(1 - ends[0], 1 - ends[1])
 
 
 def _deficit(view: SpectrumView, wave: float, width: float) -> float:

@@ -15,6 +15,7 @@ from oddqso.report.page import Plot, render_page
 from oddqso.report.params import ReportParams
 from oddqso.report.results import Results
 from oddqso.report.style import save, styled
+from oddqso.report.truth import ORDINARY
 
 _CURVE: NDArray[np.float64] = np.geomspace(0.005, 0.5, 60)
 
@@ -98,7 +99,7 @@ def draw_plots(results: Results, measured: Measured, folder: Path, params: Repor
     p_value = statistics.column(catalog, "P_VALUE")
     if figures["p_values"]["n"]:
         drawn["p_values"] = (
-            plots_scores.plot_p_values(p_value[np.isfinite(p_value)]),
+            plots_scores.plot_p_values(p_value[np.isfinite(p_value)], _ordinary(measured, np.isfinite(p_value))),
             f"Histogram of {figures['p_values']['n']:,} p-values, and the smallest ones against expectation.",
         )
         curve = statistics.discoveries(catalog, _CURVE.tolist())
@@ -119,6 +120,12 @@ def draw_plots(results: Results, measured: Measured, folder: Path, params: Repor
     return {
         name: Plot(save(figure, folder / f"{name}.png", pdf=params.pdf), alt) for name, (figure, alt) in drawn.items()
     }
+
+
+def _ordinary(measured: Measured, rows: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    if measured.classes is None:
+        return None
+    return np.array([name == ORDINARY for name in measured.classes], dtype=np.bool_)[rows]
 
 
 def _signed(value: float | None) -> str:
