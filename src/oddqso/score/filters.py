@@ -17,6 +17,13 @@ from oddqso.spectra.lines import SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM
 _REACH = 3.0
 """Filters end here [standard deviations]."""
 
+# Vanden Berk et al. 2001, table 2: rest wavelength in vacuum, EW and standard deviation [Angstrom].
+_NARROW_LINES = (
+    (3346.79, 0.35, 4.0), (3426.85, 1.22, 5.0), (3728.48, 1.56, 3.3), (3869.86, 1.38, 4.5), (3968.58, 0.5, 4.5),
+    (4364.44, 0.5, 4.0), (4960.30, 3.50, 4.5), (5008.24, 13.2, 6.0), (6302.05, 1.2, 4.0), (6549.86, 0.7, 4.0),
+    (6585.27, 2.02, 4.0), (6718.29, 1.65, 3.5), (6732.67, 1.49, 3.5),
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peaks:
@@ -25,7 +32,8 @@ class Peaks:
     Parameters
     ----------
     score : (n_spec,) float32
-        Absolute value of the answer, in standard deviations of noise and model error; NaN where no filter fits.
+        How far the answer lies above what chance reaches with filters of this width, in standard deviations of noise
+        and model error; NaN where no filter fits.
     wave : (n_spec,) float64
         Where, observed frame [Angstrom].
     scale : (n_spec,) int16
@@ -52,10 +60,14 @@ def filter_peaks(evidence: Evidence, scales: tuple[int, ...], params: ScoreParam
     With residual :math:`r`, model :math:`y`, weight :math:`w = 1/(1/\mathrm{ivar} + \sigma_m^2)`, Gaussian
     :math:`g` and coherence :math:`\rho`,
 
-    .. math:: T = \frac{\sum g\,|y|\,w\,r}{\sqrt{\sum g^2 y^2 w + \rho^2 (\sum g\,|y|\,w\,\sigma_m)^2}}.
+    .. math:: T = \frac{\sum g\,|y|\,w\,r}{\sqrt{\sum g^2 y^2 w + (\sum g\,|y|\,w\,(\rho \sigma_m + \sigma_l))^2}}.
 
-    The second term is the part of the model's error that is common to the pixels under the filter. Without it the
-    error of a smooth model would average away over hundreds of pixels, and every bright quasar would be odd.
+    The second term is error that the pixels under the filter have in common: a part of the model's, which would
+    otherwise average away over hundreds of pixels and make every bright quasar odd, and :math:`\sigma_l`, the ordinary
+    scatter of the forbidden lines, whose strength no other part of the spectrum tells.
+
+    Narrow filters have more places to be lucky in. A filter's answer is therefore compared after taking off what the
+    largest of its ``n_wave / scale`` independent places reaches by chance, :math:`\sqrt{2 \ln n}`.
 
     A filter wider than 2 pixels runs on sums of pixels half as wide as itself: what it tests is a Gaussian in steps,
     with the sums of variances exact.
@@ -77,8 +89,11 @@ def filter_peaks(evidence: Evidence, scales: tuple[int, ...], params: ScoreParam
     scale, sign = np.zeros(n_spec, np.int16), np.zeros(n_spec, np.int8)
     score, sigma, depth = (np.full(n_spec, np.nan, np.float32) for _ in range(3))
     settings = (params.coherence, params.min_filter_coverage, params.model_floor, _REACH)
+    lines = np.array([(line, params.line_scatter * ew / (np.sqrt(2 * np.pi) * width), 1.5 * width)
+                      for line, ew, width in _NARROW_LINES])  # fmt: skip
     _peaks(
-        *evidence.pixels(), noise, np.array(scales, np.int64), np.array(settings, np.float32),
+        *evidence.pixels(), np.array(evidence.z, np.float64), evidence.wave, lines, noise,
+        np.array(scales, np.int64), np.array(settings, np.float32),
         score, place, scale, sign, sigma, depth,
     )  # fmt: skip
     return Peaks(score, np.interp(place, np.arange(len(wave)), wave), scale, sign, sigma, depth)
@@ -176,8 +191,22 @@ def _halve(values: Any, n: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _line_scatter(wave: Any, z: float, lines: Any, out: Any) -> None:
+    """Scatter of lines as a share of the continuum, (n_wave,), from (n_line, 3): place, height and width at rest."""
+    out[:] = 0
+    step = wave[1] - wave[0]
+    for row in range(lines.shape[0]):
+        center, width = lines[row, 0] * (1 + z), lines[row, 2] * (1 + z)
+        first = max(int((center - 4 * width - wave[0]) / step), 0)
+        last = min(int((center + 4 * width - wave[0]) / step) + 1, wave.shape[0])
+        for j in range(first, last):
+            out[j] += lines[row, 1] * math.exp(-0.5 * ((wave[j] - center) / width) ** 2)
+
+
+@njit(cache=True, nogil=True)
 def _peaks(
-    flux: Any, ivar: Any, model: Any, model_sigma: Any, noise: Any, scales: Any, settings: Any,
+    flux: Any, ivar: Any, model: Any, model_sigma: Any, z: Any, wave: Any, lines: Any, noise: Any, scales: Any,
+    settings: Any,
     score: Any, place: Any, scale: Any, sign: Any, sigma: Any, depth: Any,
 ) -> None:  # fmt: skip
     """Fill the six (n_spec,) results from (n_spec, n_wave) float32 arrays.
@@ -189,6 +218,7 @@ def _peaks(
     n_wave = flux.shape[1]
     sums, answers = np.empty((4, n_wave), np.float32), np.empty((4, n_wave), np.float32)
     signal, power, common, good = sums[0], sums[1], sums[2], sums[3]
+    scatter = np.empty(n_wave, np.float32)
     top, variance, shared, covered = answers[0], answers[1], answers[2], answers[3]
     for i in range(flux.shape[0]):
         total = 0.0
@@ -200,6 +230,7 @@ def _peaks(
         if n_good == 0 or not total > 0:
             continue
         least = np.float32(floor * total / n_good)
+        _line_scatter(wave, z[i], lines, scatter)
         for j in range(n_wave):
             signal[j], power[j], common[j], good[j] = 0, 0, 0, 0
             if ivar[i, j] > 0:
@@ -208,9 +239,9 @@ def _peaks(
                 weight = 1 / (noise[j] * noise[j] / ivar[i, j] + error * error)
                 signal[j] = y * weight * (flux[i, j] - model[i, j])
                 power[j] = y * y * weight
-                common[j] = y * weight * error * coherence
+                common[j] = y * weight * (error * coherence + y * scatter[j])
                 good[j] = 1
-        n, factor, best = n_wave, 1, np.float32(-1)
+        n, factor, best = n_wave, 1, -np.inf
         for k in range(scales.shape[0]):
             while scales[k] > 2 * factor:
                 for row in range(4):
@@ -222,14 +253,15 @@ def _peaks(
             _convolve(taps, 2, power, n, variance)
             _convolve(taps, 1, common, n, shared)
             _convolve(taps, 2, good, n, covered)
+            luck = math.sqrt(2 * math.log(max(n_good / scales[k], 2.0)))
             enough = np.float32(min_coverage * factor * (taps * taps).sum())
             for j in range(n):
                 whole = variance[j] + shared[j] * shared[j]
                 if covered[j] >= enough and whole > 0:
                     answer = abs(top[j]) / math.sqrt(whole)
-                    if answer > best:
-                        best = answer
-                        score[i] = answer
+                    if answer - luck > best:
+                        best = answer - luck
+                        score[i] = best
                         place[i] = min((j + 0.5) * factor - 0.5, n_wave - 1.0)
                         scale[i] = scales[k]
                         sign[i] = 1 if top[j] > 0 else -1

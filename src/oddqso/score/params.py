@@ -60,12 +60,15 @@ class ScoreParams(Params):
     """Spectra that are scored at a time; bounds the memory and changes nothing else."""
     chi_clip: float = Field(10.0, gt=0)
     """Whitened residuals are clipped here in chi2, so that one cosmic ray does not own it [sigma]."""
-    narrow_scales: Scales = (1, 2, 4)
+    narrow_scales: Scales = (1, 2, 4, 8)
     """Widths (standard deviation) of the narrow matched filters [native pixels of 0.8 Angstrom]."""
-    broad_scales: Scales = (8, 16, 32, 64, 128, 256)
+    broad_scales: Scales = (16, 32, 64, 128, 256)
     """Widths (standard deviation) of the broad matched filters [native pixels of 0.8 Angstrom]."""
-    coherence: float = Field(0.5, ge=0, le=1)
+    coherence: float = Field(0.2, ge=0, le=1)
     """Share of the model's error that all pixels under one filter have in common; 0 takes pixels as independent."""
+    line_scatter: float = Field(2.0, ge=0)
+    """Scatter of the strength of forbidden lines among ordinary quasars, in units of their mean strength; wide, for the
+    distribution has a long tail."""
     min_filter_coverage: float = Field(0.5, ge=0, le=1)
     """A filter counts where at least this share of its weight lies on good pixels."""
     model_floor: float = Field(0.1, gt=0)
