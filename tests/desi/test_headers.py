@@ -114,3 +114,12 @@ def test_a_missing_hdu_says_what_is_there(tmp_path, write_coadd):
             file.table("B_FLUX", ("TARGETID",))
         with pytest.raises(DataError, match="is a table, expected an image"):
             file.image("FIBERMAP")
+
+
+def test_targetids_that_went_through_floats_are_refused(tmp_path, write_catalog):
+    write_catalog(tmp_path / "QSO_cat_x.fits", TARGETID=np.array([39627568982263324.0]), Z=[1.0])
+    with (
+        FitsFile(tmp_path / "QSO_cat_x.fits") as file,
+        pytest.raises(DataError, match=r"stored as .f8, expected 64-bit"),
+    ):
+        file.table("ZCATALOG", ("TARGETID", "Z"))

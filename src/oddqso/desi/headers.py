@@ -185,6 +185,11 @@ class FitsFile:
             raise DataError(f"{self.path}: HDU {name} is an image, expected a table; is it the right kind of file?")
         stop = hdu.shape[0] if stop is None else min(stop, hdu.shape[0])
         wanted = {c: hdu.columns[c] for c in columns if c in hdu.columns}
+        if "TARGETID" in wanted and wanted["TARGETID"].dtype.kind != "i":
+            raise DataError(
+                f"{self.path}: TARGETID of {name} is stored as {wanted['TARGETID'].dtype}, expected 64-bit integers; its "
+                "digits are lost, take the original file"
+            )
         raw = np.empty((max(stop - start, 0), hdu.row_bytes), np.uint8)
         self._read_into(raw.reshape(-1), hdu.offset + start * hdu.row_bytes)
         names, offsets = list(wanted), [c.offset for c in wanted.values()]
