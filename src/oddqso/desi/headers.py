@@ -187,8 +187,8 @@ class FitsFile:
         wanted = {c: hdu.columns[c] for c in columns if c in hdu.columns}
         if "TARGETID" in wanted and wanted["TARGETID"].dtype.kind != "i":
             raise DataError(
-                f"{self.path}: TARGETID of {name} is stored as {wanted['TARGETID'].dtype}, expected 64-bit integers; its "
-                "digits are lost, take the original file"
+                f"{self.path}: TARGETID of {name} is stored as {wanted['TARGETID'].dtype}, expected 64-bit integers; "
+                "its digits are lost, take the original file"
             )
         raw = np.empty((max(stop - start, 0), hdu.row_bytes), np.uint8)
         self._read_into(raw.reshape(-1), hdu.offset + start * hdu.row_bytes)
