@@ -6,9 +6,7 @@ import pytest
 from oddqso.report.words import (
     QUALITY_WORDS,
     describe,
-    doublet_words,
     fired_names,
-    near_words,
     peak_words,
     significance_words,
     sky_links,
@@ -62,26 +60,6 @@ def test_a_broad_feature_at_the_same_place_is_not_told_twice(view_of):
     assert "the same" not in peak_words(peak | {"PEAK_BROAD_SIGN": 1}, view, "BROAD")
 
 
-def test_sky_lines_bands_and_joins_are_named():
-    assert any("sky line" in text for text in near_words(5580.0, 1.3, 4.0))
-    assert any("telluric" in text for text in near_words(7650.0, 1.3, 4.0))
-    assert any("join" in text for text in near_words(5780.0, 1.3, 4.0))
-    assert not any("suspect" in text for text in near_words(6000.0, 1.3, 4.0))
-
-
-def test_a_doublet_is_recognized_and_noise_is_not(view_of):
-    view = view_of(2.0, 30.0)
-    plain = doublet_words(view, 2796.354 * 2.2, 2)
-    wide = 1 - 0.7 * np.exp(-0.5 * ((view.wave - 6160) / 30) ** 4)
-    assert doublet_words(replace(view, flux=(view.flux * wide).astype(np.float32)), 2796.354 * 2.2, 2) == ""
-    trough = sum(np.exp(-0.5 * ((view.wave - lam * 2.2) / 1.6) ** 2) for lam in (2796.354, 2803.531))
-    absorbed = replace(view, flux=(view.flux * (1 - 0.7 * trough)).astype(np.float32))
-    assert plain == ""
-    assert doublet_words(absorbed, 2796.354 * 2.2, 2) == (
-        "fits Mg II 2796 absorption at z = 1.2000, 2804 is seen too (intervening)"
-    )
-
-
 def test_tail_probabilities_are_told_as_one_in_so_many():
     assert tail_words(0.0).startswith("about 1 in 1 ")
     assert tail_words(40.0).startswith("about 1 in 1,000,000,000,000 ")
@@ -92,3 +70,11 @@ def test_links_lead_to_the_position_unless_the_target_is_simulated(row):
     assert sky_links(row) == {}
     assert "ra=10.500000&dec=-3.250000" in sky_links(real)["Legacy Surveys"]
     assert "%2B3.25" in sky_links(real | {"DEC": 3.25})["SIMBAD"]
+
+
+def test_negative_light_is_a_flaw_of_the_data(view_of):
+    view = view_of(1.0, 30.0)
+    peak = {"PEAK_NARROW_WAVE": 6000.0, "PEAK_NARROW_SCALE": 2, "PEAK_NARROW_SIGN": -1, "PEAK_NARROW_SIGMA": 50.0}
+    hole = replace(view, flux=np.where(np.abs(view.wave - 6000) < 4, -view.flux, view.flux).astype(np.float32))
+    assert "suspect a flaw" in peak_words(peak, hole, "NARROW")
+    assert "suspect a flaw" not in peak_words(peak, view, "NARROW")

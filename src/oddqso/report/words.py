@@ -5,12 +5,19 @@ from typing import Any, Final
 
 import numpy as np
 
+from oddqso.report.hints import (
+    FWHM,
+    LIGHT_KMS,
+    doublet_words,
+    flux_ratio,
+    is_negative,
+    near_words,
+    redshift_words,
+    two_digits,
+)  # fmt: skip
 from oddqso.report.results import SpectrumView
-from oddqso.spectra.grid import JOINS_ANGSTROM, STEP_ANGSTROM
-from oddqso.spectra.lines import LINES, SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM, Line
+from oddqso.spectra.grid import STEP_ANGSTROM
 from oddqso.spectra.quality import UNSCORABLE, Quality
-
-LIGHT_KMS: Final = 299_792.458
 
 FIRED: Final = 2.0
 """A detector fires where its tail probability is below 10 to the power of minus this."""
@@ -21,20 +28,8 @@ NAMES: Final = {
 }  # fmt: skip
 """Short names of the detectors."""
 
-_FAR_KMS: Final = 10_000.0
-_FWHM: Final = 2.3548
 _MOCK_BIT: Final = 58
-_PARTNER_SIGMA: Final = 4.0
-_RECOVERED: Final = 0.6
-_SAME_KMS: Final = 200.0
-_INTERVENING_KMS: Final = 5000.0
 _MANY_TIMES: Final = 4.0
-
-DOUBLETS: Final = {
-    "Mg II": (2796.354, 2803.531), "C IV": (1548.204, 1550.781), "Si IV": (1393.760, 1402.773),
-    "Al III": (1854.718, 1862.791), "Ca II": (3934.77, 3969.59),
-}  # fmt: skip
-"""Absorption doublets, vacuum wavelengths [Angstrom]; Morton 2003."""
 
 QUALITY_WORDS: Final = {
     Quality.NO_DATA: "no good pixel at all",
@@ -71,6 +66,8 @@ def describe(row: Mapping[str, Any], view: SpectrumView) -> list[str]:
     lines += [
         text for text in (fired_words(row), peak_words(row, view, "NARROW"), peak_words(row, view, "BROAD")) if text
     ]
+    if redshift := redshift_words(view):
+        lines.append(redshift)
     if notes := quality_notes(int(row["QUALITY"])):
         lines.append("Quality: " + "; ".join(notes) + ".")
     return lines
@@ -141,18 +138,20 @@ def peak_words(row: Mapping[str, Any], view: SpectrumView, kind: str) -> str:
     if wave is None or scale is None:
         return ""
     sigma, sign = row.get(f"PEAK_{kind}_SIGMA") or 0.0, row.get(f"PEAK_{kind}_SIGN") or 1
-    fwhm = _FWHM * scale * STEP_ANGSTROM
+    fwhm = FWHM * scale * STEP_ANGSTROM
     what = "excess" if sign > 0 else "deficit"
     text = (
         f"Strongest {kind.lower()} feature: {what} of {sigma:.1f} sigma at {wave:.0f} Å observed, "
-        f"{wave / (1 + view.z):.1f} Å rest, {fwhm:.0f} Å wide ({_round(LIGHT_KMS * fwhm / wave):,} km/s FWHM)"
+        f"{wave / (1 + view.z):.1f} Å rest, {fwhm:.0f} Å wide ({two_digits(LIGHT_KMS * fwhm / wave):,} km/s FWHM)"
     )
-    ratio = _flux_ratio(view, wave, scale * STEP_ANGSTROM)
+    ratio = flux_ratio(view, wave, scale * STEP_ANGSTROM)
     if ratio is not None:
         text += f", flux {_percent_words(ratio)}"
     if kind == "BROAD" and _same_place(row, fwhm):
         return text + "; the same as the narrow one."
     near = near_words(wave, view.z, fwhm)
+    if is_negative(view, wave, scale * STEP_ANGSTROM):
+        near.append("light cannot be negative: suspect a flaw of the data")
     if sign < 0 and kind == "NARROW" and (doublet := doublet_words(view, wave, scale)):
         near.append(doublet)
     return text + "; " + "; ".join(near) + "."
@@ -164,103 +163,12 @@ def _same_place(row: Mapping[str, Any], reach: float) -> bool:
     return narrow is not None and broad is not None and same_sign and abs(narrow - broad) < reach
 
 
-def doublet_words(view: SpectrumView, wave: float, scale: float) -> str:
-    """The absorption doublet of which a narrow deficit is likely one member, the other one being seen as well.
-
-    Parameters
-    ----------
-    view : SpectrumView
-        The spectrum.
-    wave : float
-        Observed wavelength of the deficit [Angstrom].
-    scale : float
-        Its standard deviation [native pixels].
-    """
-    width = max(scale * STEP_ANGSTROM, STEP_ANGSTROM)
-    found: list[tuple[float, str]] = []
-    for name, members in DOUBLETS.items():
-        for this, other in (members, members[::-1]):
-            z_abs, place = wave / this - 1, wave * other / this
-            apart = abs(place - wave) > 2 * _FWHM * width
-            if not apart or not -0.001 < z_abs < view.z + 0.03 or _one_trough(view, wave, place, width):
-                continue
-            partner = _deficit(view, place, width)
-            if partner < -_PARTNER_SIGMA:
-                velocity = LIGHT_KMS * (z_abs - view.z) / (1 + view.z)
-                side = "redward" if velocity > 0 else "blueward"
-                near = abs(velocity) < _SAME_KMS
-                shift = "at the quasar" if near else f"{_round(abs(velocity)):,} km/s {side} of the quasar"
-                text = f"fits {name} {this:.0f} absorption at z = {z_abs:.4f}, {other:.0f} is seen too"
-                found.append((partner, f"{text} ({'intervening' if velocity < -_INTERVENING_KMS else shift})"))
-    return min(found)[1] if found else ""
-
-
-def _one_trough(view: SpectrumView, first: float, second: float, width: float) -> bool:
-    """Whether the flux does not recover between two deficits, as in a broad trough."""
-    ends = [_flux_ratio(view, wave, width) for wave in (first, second)]
-    middle = _flux_ratio(view, (first + second) / 2, width)
-    if middle is None or ends[0] is None or ends[1] is None:
-        return True
-    return 1 - middle > _RECOVERED * min(1 - ends[0], 1 - ends[1])
-
-
-def _deficit(view: SpectrumView, wave: float, width: float) -> float:
-    """Whitened residual summed within one width of a wavelength [sigma]; 0 where there are no pixels."""
-    chi = view.chi[np.abs(view.wave - wave) <= width]
-    chi = chi[np.isfinite(chi)]
-    return float(chi.sum() / np.sqrt(len(chi))) if len(chi) else 0.0
-
-
 def _percent_words(ratio: float) -> str:
     if ratio < 0:
         return "below zero"
     if ratio >= _MANY_TIMES:
-        return f"{_round(ratio):,} times the reconstruction"
+        return f"{two_digits(ratio):,} times the reconstruction"
     return f"{abs(ratio - 1):.0%} {'above' if ratio > 1 else 'below'} the reconstruction"
-
-
-def near_words(wave: float, z: float, fwhm: float) -> list[str]:
-    """What is near an observed wavelength: the emission line, and the sky, the atmosphere or a join of arms.
-
-    Examples
-    --------
-    >>> near_words(5578.0, 2.0, 4.0)
-    ['310 km/s redward of Al III 1857', 'on the sky line at 5580 Å: suspect a sky residual']
-    """
-    line, velocity = nearest_line(wave / (1 + z))
-    half = LIGHT_KMS * fwhm / wave / 2
-    side = "redward" if velocity > 0 else "blueward"
-    on_line = abs(velocity) <= max(half, 300.0)
-    if on_line:
-        found = [f"on {line_label(line)}"]
-    elif abs(velocity) <= _FAR_KMS:
-        found = [f"{_round(abs(velocity)):,} km/s {side} of {line_label(line)}"]
-    else:
-        found = [f"no line near ({line_label(line)} is the nearest)"]
-    reach = min(fwhm / 2, 40.0)
-    for low, high in SKY_LINES_ANGSTROM:
-        if low - reach <= wave <= high + reach and fwhm < 100:
-            found.append(f"on the sky line at {(low + high) / 2:.0f} Å: suspect a sky residual")
-    for low, high in TELLURIC_ANGSTROM:
-        if low <= wave <= high:
-            found.append(
-                f"inside the telluric band {low:.0f}-{high:.0f} Å{'' if on_line else ': suspect the atmosphere'}"
-            )
-    for low, high in JOINS_ANGSTROM:
-        if low - max(reach, 10.0) <= wave <= high + max(reach, 10.0):
-            found.append(f"at the join of two arms, {low:.0f}-{high:.0f} Å: suspect a step in calibration")
-    return found
-
-
-def nearest_line(rest: float) -> tuple[Line, float]:
-    """The emission line nearest to a rest wavelength [Angstrom], and the velocity from it [km/s], positive redward."""
-    line = min(LINES, key=lambda each: abs(rest / each.wave_angstrom - 1))
-    return line, LIGHT_KMS * (rest / line.wave_angstrom - 1)
-
-
-def line_label(line: Line) -> str:
-    """A line's name with its wavelength."""
-    return f"{line.name} {line.wave_angstrom:.0f}"
 
 
 def quality_notes(quality: int) -> list[str]:
@@ -298,16 +206,3 @@ def sky_links(row: Mapping[str, Any]) -> dict[str, str]:
         "NED": "https://ned.ipac.caltech.edu/cgi-bin/objsearch?search_type=Near+Position+Search&in_csys=Equatorial"
         f"&in_equinox=J2000.0&lon={ra}d&lat={signed}d&radius=0.1",
     }
-
-
-def _flux_ratio(view: SpectrumView, wave: float, sigma: float) -> float | None:
-    """Flux over reconstruction, weighted by ivar, within one sigma of a wavelength."""
-    use = view.good & (np.abs(view.wave - wave) <= max(sigma, STEP_ANGSTROM))
-    model = float(np.sum(view.ivar[use] * view.model[use])) if use.any() else 0.0
-    return float(np.sum(view.ivar[use] * view.flux[use])) / model if model > 0 else None
-
-
-def _round(value: float) -> int:
-    """To two digits."""
-    digits = int(np.floor(np.log10(max(abs(value), 1.0))))
-    return int(round(value, 1 - digits))
