@@ -334,7 +334,7 @@ def measure_runs(work: Path, sizes: list[int], workers: int, words: list[str]) -
     """Whole runs at several numbers of quasars; surveys above 12,000 targets are copies of a smaller one."""
     n_seed = int(min(max(sizes) * 1.4, 12_000))
     seed = work / "seed"
-    of_survey = ("resolution=false", "spectra_fraction=0", f"targets_per_pixel={min(1300, max(100, n_seed // 4))}")
+    of_survey = ("resolution=false", "spectra_fraction=0", f"targets_per_pixel={min(700, max(100, n_seed // 4))}")
     chosen = [word for setting in of_survey for word in ("--set", setting)]
     command("simulate", seed, "--n", n_seed, "--workers", workers, *chosen)
     runs = []
