@@ -25,6 +25,7 @@ Batches = Callable[[], Iterator[tuple[NDArray[np.float32], NDArray[np.float32], 
 SMOOTH_PIXELS = 4.0
 _CHI2_CLIP = 16.0
 _BLOCK = 1024
+_ROUGH, _ROUGH_LOW, _ROUGH_HIGH = 20.0, 0.2, 3.0
 
 
 @dataclass
@@ -148,10 +149,10 @@ def _update_table(linear: LinearModel, sums: _Sums, smooth_scale: float) -> None
     base = template(linear.grid.wave())
     relative = linear.table.double().numpy() / base[:, None]
     target = base[:, None] * gaussian_filter1d(relative, SMOOTH_PIXELS, axis=0, mode="nearest")
-    stiffness = 1 / (smooth_scale * base) ** 2  # (n_rest,)
+    stiffness = 1 / (smooth_scale * _roughness(relative) * base[:, None]) ** 2  # (n_rest, n_column)
     weak = _weak(base, n_column)
-    pull = sums.right + stiffness[:, None] * target + weak * base[:, None] * (np.arange(n_column) == 0)
-    diagonal = torch.from_numpy(stiffness[:, None] + weak)
+    pull = sums.right + stiffness * target + weak * base[:, None] * (np.arange(n_column) == 0)
+    diagonal = torch.from_numpy(stiffness + weak)
     for first in range(0, n_rest, _BLOCK):
         rows = slice(first, first + _BLOCK)
         matrix = _square(sums.normal[rows], n_column)
@@ -159,6 +160,16 @@ def _update_table(linear: LinearModel, sums: _Sums, smooth_scale: float) -> None
         root = torch.linalg.cholesky(matrix)
         right = torch.from_numpy(pull[rows, :, None])
         linear.table[rows] = torch.cholesky_solve(right, root)[:, :, 0].float()
+
+
+def _roughness(relative: Float) -> Float:
+    """How far each column may leave its smoothed version, against the mean, (n_rest, n_column): as far as it is large.
+
+    A weak component that was free to be rough would be noise.
+    """
+    nearby = np.sqrt(gaussian_filter1d(relative**2, 48.0, axis=0, mode="nearest"))
+    rough: Float = np.clip(nearby * _ROUGH, _ROUGH_LOW, _ROUGH_HIGH)
+    return rough
 
 
 def _pixel_variance(linear: LinearModel, sums: _Sums, smooth_scale: float) -> Float:

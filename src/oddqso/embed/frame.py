@@ -130,17 +130,27 @@ def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
     return out
 
 
-def gram(table: Tensor, frame: Frame, weight: Tensor) -> Tensor:
+def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1) -> Tensor:
     """Weighted products of the columns, (n_spec, n_column, n_column), at the nearest whole pixel.
 
     Half a pixel at most is neglected; it enters the curvature of the fit, never its gradient.
+
+    Parameters
+    ----------
+    table : (n_rest, n_column) float32
+        Columns on the rest-frame grid; averaged over ``n_bin`` pixels where that is not 1.
+    frame : Frame
+        Of the n_spec spectra.
+    weight : (n_spec, n_wave / n_bin) float32
+        Weight of each pixel, or of each ``n_bin`` together.
     """
     n_wave, n_column = weight.shape[1], table.shape[1]
     out = weight.new_empty(len(weight), n_column, n_column)
     scratch = weight.new_empty(n_wave, n_column)
-    nearest = (frame.fraction[:, 0] > 0.5).tolist()
+    nearest = (frame.fraction[:, 0] > 0.5).int().tolist()
     for row, start in enumerate(frame.start):
-        part = table[start + nearest[row] : start + nearest[row] + n_wave]
+        first = start + nearest[row]
+        part = table[first : first + n_wave * n_bin : n_bin]
         torch.mul(part, weight[row, :, None], out=scratch)
         torch.mm(part.T, scratch, out=out[row])
     return out

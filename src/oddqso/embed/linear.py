@@ -18,6 +18,9 @@ from oddqso.spectra.grid import N_MODEL
 AMPLITUDE_SIGMA = 0.5
 """Width of the prior of the amplitude, as a fraction of its mean."""
 
+_BIN = 4
+"""Pixels that are taken together where the curvature need not be exact."""
+
 N_AMPLITUDE = 24
 """Nodes in ln(1 + z) at which the mean amplitude is kept."""
 
@@ -99,8 +102,9 @@ class LinearModel(nn.Module):
         ``floor`` (n_spec, 1) keeps the model error from vanishing where the model crosses zero.
         """
         level = torch.maximum(model.abs(), floor)
-        total = self.noise_factor() / ivar.clamp(min=1e-30) + fraction * level**2
-        return torch.where(ivar > 0, total, torch.ones_like(total))
+        known = ivar > 0
+        total = self.noise_factor() / torch.where(known, ivar, 1.0) + fraction * level**2
+        return torch.where(known, total, 1.0)
 
     @torch.no_grad()
     def posterior(self, flux: Tensor, ivar: Tensor, frame: Frame, transmission: Tensor, fraction: Tensor) -> Posterior:
@@ -120,6 +124,7 @@ class LinearModel(nn.Module):
         amplitude, model = prior_amplitude, unit * prior_amplitude[:, None]
         coefficient = torch.zeros(len(flux), self.n_column)
         coefficient[:, 0] = 1
+        averaged = box_average(self.table, _BIN)
         for turn in range(self.n_robust + 1):
             floor = 0.05 * amplitude[:, None]
             known = ivar > 0
@@ -128,8 +133,9 @@ class LinearModel(nn.Module):
             if turn:
                 weight = weight * self.student_weight((flux - model) ** 2 * weight)
             amplitude, coefficient, precision = self._solve(
-                flux, weight, frame, transmission, amplitude, coefficient, prior_amplitude, first=turn == 0
-            )
+                flux, weight, frame, transmission, amplitude, coefficient, prior_amplitude,
+                averaged if turn < self.n_robust else None,
+            )  # fmt: skip
             model = project(self.table, frame, coefficient) * transmission * amplitude[:, None]
         covariance = torch.linalg.inv(precision)
         return Posterior(amplitude, coefficient[:, 1:], precision, covariance, plain, model)
@@ -140,10 +146,17 @@ class LinearModel(nn.Module):
 
     def _solve(
         self, flux: Tensor, weight: Tensor, frame: Frame, transmission: Tensor, amplitude: Tensor, coefficient: Tensor,
-        prior_amplitude: Tensor, *, first: bool,
+        prior_amplitude: Tensor, averaged: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Solve for amplitude and components at fixed weights, from the present ones."""
-        curvature = gram(self.table, frame, weight * transmission**2).double()
+        """Solve for amplitude and components at fixed weights, from the present ones.
+
+        With an averaged table the curvature is a quick approximation, which later turns make good.
+        """
+        weight_seen = weight * transmission**2
+        if averaged is None:
+            curvature = gram(self.table, frame, weight_seen).double()
+        else:
+            curvature = gram(averaged, frame, weight_seen.unflatten(1, (-1, _BIN)).sum(dim=2), _BIN).double()
         start = coefficient * amplitude[:, None]
         misfit = flux - project(self.table, frame, start) * transmission
         # The exact gradient at the present place; the curvature is to the nearest pixel.
@@ -151,7 +164,7 @@ class LinearModel(nn.Module):
         slope = slope + torch.einsum("bij,bj->bi", curvature, start.double())
         place, centre = amplitude.double(), prior_amplitude.double()
         eye = torch.eye(self.n_column, dtype=torch.float64)
-        for _ in range(4 if first else 2):
+        for _ in range(2 if averaged is None else 4):
             penalty = eye.repeat(len(flux), 1, 1)
             penalty[:, 0, 0] = (place / (AMPLITUDE_SIGMA * centre)) ** 2
             precision = curvature * place[:, None, None] ** 2 + penalty
@@ -162,6 +175,12 @@ class LinearModel(nn.Module):
             place = (place * step).clamp(min=0.02 * centre)
         mean = torch.cat([torch.ones_like(solved[:, :1]), solved[:, 1:] / step[:, None]], dim=1)
         return place.float(), mean.float(), precision
+
+
+def box_average(table: Tensor, n_bin: int) -> Tensor:
+    """Each row of ``table`` (n_rest, n_column) averaged with the next ``n_bin - 1``; the end is repeated."""
+    long = torch.cat([table, table[-1:].expand(n_bin - 1, -1)])
+    return torch.stack([long[i : i + len(table)] for i in range(n_bin)]).mean(dim=0)
 
 
 def stretch(node: Tensor, n_wave: int) -> Tensor:

@@ -70,7 +70,7 @@ class TrainParams(Params):
     """Least number of pixels with known ivar."""
     validation_share: float = Field(0.15, gt=0.0, lt=0.9)
     """Share held out, by a hash of TARGETID, to choose the components, to stop early and to measure."""
-    n_em: int = Field(16, ge=1)
+    n_em: int = Field(20, ge=1)
     """Iterations that fit the linear components (expectation-maximization)."""
     max_em_spectra: int = Field(8_000, ge=8)
     """Most spectra that the linear components are fitted to."""

@@ -120,7 +120,7 @@ class Vae(nn.Module):
         Where nothing is known the noise adds nothing.
         """
         level = torch.maximum(model.abs(), floor)
-        excess = torch.where(ivar > 0, (self.linear.noise_factor() - 1) / ivar.clamp(min=1e-30), 0)
+        excess = torch.where(ivar > 0, (self.linear.noise_factor() - 1) / ivar, 0.0)
         return torch.sqrt(fraction * level**2 + excess) / model.abs().clamp(min=1e-12)
 
     def context(self, frame: Frame) -> tuple[Tensor, Tensor]:
