@@ -36,7 +36,8 @@ def test_it_gives_one_float32_a_row(score):
 
 def test_higher_is_odder(score):
     evidence = make_evidence(40, seed=1)
-    odd = plant(evidence, 3, wave_angstrom=6200, sigma_angstrom=12, height=2.5, latent=6.0)
+    line = 1908.7 * (1 + evidence.z[3])  # far too strong a line, and too narrow for one
+    odd = plant(evidence, 3, wave_angstrom=line, sigma_angstrom=40, height=4.0, latent=6.0)
     scores = score(odd)
     assert scores[3] > np.delete(scores, 3).max()
     np.testing.assert_array_equal(np.delete(scores, 3), np.delete(score(evidence), 3))

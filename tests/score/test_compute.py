@@ -28,7 +28,7 @@ def test_the_columns_and_their_types(fitted):
     table = compute_scores(make_evidence(3), fitted, PARAMS)
     peaks = {"WAVE": pa.float64(), "SCALE": pa.int16(), "SIGN": pa.int8(), "SIGMA": pa.float32(), "DEPTH": pa.float32()}
     expected = {"TARGETID": pa.int64()}
-    expected |= {f"SCORE_{name}": pa.float32() for name in ("CHI2", "NARROW", "BROAD", "GMM", "FOREST", "KL")}
+    expected |= {f"SCORE_{name}": pa.float32() for name in ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST", "KL")}
     expected |= {f"PEAK_{band}_{key}": kind for band in ("NARROW", "BROAD") for key, kind in peaks.items()}
     assert {field.name: field.type for field in table.schema} == expected
 

@@ -10,7 +10,7 @@ from oddqso.significance.assess import assess
 from oddqso.significance.params import NormalizeParams, SignificanceParams
 from oddqso.spectra import Quality
 
-NAMES = ("CHI2", "NARROW", "BROAD", "GMM", "FOREST", "KL")
+NAMES = ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST", "KL")
 PARAMS = SignificanceParams()
 
 
@@ -140,7 +140,7 @@ def test_it_stays_flat_when_the_model_fits_what_it_has_seen_too_well(table):
         score = table[f"SCORE_{name}"].to_numpy(zero_copy_only=False)
         table = with_column(table, f"SCORE_{name}", pa.array(np.where(fit, score, score + snr**1.5), from_pandas=True))
     naive = SignificanceParams(normalize=NormalizeParams(learn_from="fit"))
-    assert assess(table, naive).flatness["SCORE"]["spearman_snr"] > 0.3
+    assert assess(table, naive).flatness["SCORE"]["spearman_snr"] > 0.15
     assert abs(assess(table, PARAMS).flatness["SCORE"]["spearman_snr"]) < 0.12
 
 
@@ -217,8 +217,8 @@ def test_duplicates_missing_columns_and_unknown_detectors_are_refused(table):
         assess(twice, PARAMS)
     with pytest.raises(DataError, match="without SNR"):
         assess(table.drop_columns(["SNR"]), PARAMS)
-    with pytest.raises(ConfigError, match=r"merged names LINES"):
-        assess(table, SignificanceParams(merged=("CHI2", "LINES")))
+    with pytest.raises(ConfigError, match=r"merged names NOISE"):
+        assess(table, SignificanceParams(merged=("CHI2", "NOISE")))
 
 
 def test_settings_that_make_no_sense_are_refused():

@@ -42,6 +42,7 @@ DETECTORS: Final = {
     "CHI2": "the mean squared whitened residual over good pixels",
     "NARROW": "the strongest matched filter a few pixels wide",
     "BROAD": "the strongest matched filter tens to hundreds of pixels wide",
+    "LINES": "the strengths of the emission lines: all too weak, or one too strong",
     "GMM": "the latent density under a Gaussian mixture",
     "FOREST": "the Isolation Forest on active latents",
     "KL": "the divergence of the latent posterior from the prior",

@@ -23,7 +23,7 @@ FIRED: Final = 2.0
 """A detector fires where its tail probability is below 10 to the power of minus this."""
 
 NAMES: Final = {
-    "CHI2": "overall residual", "NARROW": "narrow feature", "BROAD": "broad feature",
+    "CHI2": "overall residual", "NARROW": "narrow feature", "BROAD": "broad feature", "LINES": "line strengths",
     "GMM": "latent density", "FOREST": "latent isolation", "KL": "latent distance",
 }  # fmt: skip
 """Short names of the detectors."""

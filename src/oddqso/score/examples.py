@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from oddqso.score.evidence import Evidence
+from oddqso.score.lines import WINDOWS
 from oddqso.spectra.grid import native_grid
 from oddqso.testing import make_embedding
 
 
 def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_error: float = 0.02) -> Evidence:
-    """Power laws, reconstructed perfectly, with white noise and an ordinary latent vector.
+    """Power laws with the lines of an ordinary quasar, reconstructed perfectly, white noise, and latent vectors.
 
     Parameters
     ----------
@@ -31,11 +32,17 @@ def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_er
     rng = np.random.default_rng(seed)
     wave = native_grid()
     slope = rng.normal(-1.5, 0.3, n_spec)[:, None]
-    model = (rng.lognormal(0, 1, n_spec)[:, None] * (wave / 6000) ** slope).astype(np.float32)  # (n_spec, n_wave)
+    z = rng.uniform(0.8, 3.0, n_spec)
+    rest = wave / (1 + z[:, None])  # (n_spec, n_wave)
+    lines = np.ones_like(rest)
+    for line in WINDOWS:
+        height = line.ew * rng.lognormal(0, 0.2, n_spec) / (np.sqrt(2 * np.pi) * 0.008 * line.wave)
+        lines += height[:, None] * np.exp(-0.5 * ((rest - line.wave) / (0.008 * line.wave)) ** 2)
+    model = (rng.lognormal(0, 1, n_spec)[:, None] * (wave / 6000) ** slope * lines).astype(np.float32)
     embedding = make_embedding(n_spec, seed=seed)
     return Evidence(
         target_id=embedding.target_id,
-        z=rng.uniform(0.8, 3.0, n_spec),
+        z=z,
         quality=np.zeros(n_spec, np.uint32),
         wave=wave,
         flux=(model * (1 + rng.normal(0, 1 / snr, model.shape))).astype(np.float32),

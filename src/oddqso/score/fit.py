@@ -28,7 +28,7 @@ def fit_scores(training: Embedding, params: FitParams, rng: np.random.Generator)
     >>> from oddqso.testing import make_embedding
     >>> fitted = fit_scores(make_embedding(60), FitParams(forest_trees=5), np.random.default_rng(1))
     >>> list(fitted)
-    ['CHI2', 'NARROW', 'BROAD', 'GMM', 'FOREST', 'KL']
+    ['CHI2', 'NARROW', 'BROAD', 'LINES', 'GMM', 'FOREST', 'KL']
     """
     kinds = SCORES + (plugin_scores() if params.plugins else ())
     streams = rng.spawn(len(kinds))

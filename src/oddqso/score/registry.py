@@ -9,9 +9,12 @@ from oddqso.score.filters import BroadScore, NarrowScore
 from oddqso.score.forest import ForestScore
 from oddqso.score.gmm import GmmScore
 from oddqso.score.kl import KlScore
+from oddqso.score.lines import LinesScore
 from oddqso.score.protocol import Score
 
-SCORES: Final[tuple[type[Score], ...]] = (Chi2Score, NarrowScore, BroadScore, GmmScore, ForestScore, KlScore)
+SCORES: Final[tuple[type[Score], ...]] = (
+    Chi2Score, NarrowScore, BroadScore, LinesScore, GmmScore, ForestScore, KlScore
+)  # fmt: skip
 """Ours, in the order of their columns."""
 
 ENTRY_POINTS: Final = "oddqso.scores"

@@ -39,7 +39,7 @@ class SignificanceParams(Params):
 
     normalize: NormalizeParams = NormalizeParams()
     """How a score is made comparable across S/N, redshift and coverage."""
-    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "GMM", "FOREST")
+    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST")
     """Detectors that make the merged score; others keep their column and rank only."""
     p_floor: float = Field(1e-12, gt=0, lt=0.1)
     """Tail probabilities are no smaller than this in the merge."""
