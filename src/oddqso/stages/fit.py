@@ -6,7 +6,6 @@ import numpy as np
 
 from oddqso.run.shards import Shards
 from oddqso.run.stage import Context, Stage
-from oddqso.run.threads import one_thread
 from oddqso.score.params import FitParams
 from oddqso.spectra import Embedding
 from oddqso.stages.rows import teaching
@@ -26,8 +25,7 @@ def fit(context: Context, prepared: Shards, embedded: Shards, *, params: FitPara
         here = rows[k][chosen[(chosen >= ends[k]) & (chosen < ends[k + 1])] - ends[k]]
         if len(here):
             latents.append(Embedding.from_table(table).latents_only()[here])
-    with one_thread():
-        save_fit(out, fit_scores(Embedding.concatenate(latents), params, rng))
+    save_fit(out, fit_scores(Embedding.concatenate(latents), params, rng))
 
 
 STAGE = Stage("fit", kind="gather", reads=("prepare", "embed"), function=fit, params=FitParams)

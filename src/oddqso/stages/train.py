@@ -6,7 +6,6 @@ from oddqso.embed.params import TrainParams
 from oddqso.errors import DataError
 from oddqso.run.shards import Shards
 from oddqso.run.stage import Context, Stage
-from oddqso.run.threads import one_thread
 from oddqso.stages.rows import teaching, teaching_spectra
 
 _MIN_SPECTRA = 32
@@ -32,8 +31,7 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
     def tell(_: str, done: float) -> None:
         context.progress(done)
 
-    with one_thread():
-        train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell)
+    train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell)
 
 
 STAGE = Stage("train", kind="gather", reads=("prepare",), function=train, params=TrainParams, resumable=True)
