@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
-BREAKS_ANGSTROM = (1100.0, 5700.0, 9730.0)
-"""Where the slope changes (simqso's model of the BOSS quasars; McGreer et al. 2013)."""
+BREAKS_ANGSTROM = (1100.0, 2200.0, 5700.0, 9730.0)
+"""Where the slope changes: simqso's model of the BOSS quasars (McGreer et al. 2013), and 2200 so that the UV bends."""
 
 PIVOT_ANGSTROM = 3000.0
 
@@ -20,8 +20,8 @@ def power_law(rest: Float, slopes: Float) -> Float:
     ----------
     rest : (n_wave,) float64
         Wavelength in the rest frame [Angstrom].
-    slopes : (4,) float64
-        Indices a of f_nu ~ nu^a between the breaks at 1100, 5700 and 9730 Angstrom.
+    slopes : (5,) float64
+        Indices a of f_nu ~ nu^a between the breaks at 1100, 2200, 5700 and 9730 Angstrom.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def power_law(rest: Float, slopes: Float) -> Float:
 
     Examples
     --------
-    >>> power_law(np.array([3000.0, 1500.0]), np.array([-1.5, -0.5, -0.4, -1.7])).round(3)
+    >>> power_law(np.array([3000.0, 1500.0]), np.array([-1.5, -0.5, -0.5, -0.4, -1.7])).round(3)
     array([1.   , 2.828])
     """
     index = -(np.asarray(slopes) + 2.0)

@@ -11,7 +11,7 @@ from oddqso.simulate.population import Quasar, absolute_magnitude
 from oddqso.simulate.quasar import Parts, make_parts
 from oddqso.simulate.settings import PhysicsParams
 
-ZERO_SLOPES = (-1.5, -0.5, -0.37, -1.7)
+_SLOPES = (-1.1, -0.3, -0.3, -0.37, -1.7)
 
 
 def _draw_host(rng: np.random.Generator, z: float, share: float) -> Draws:
@@ -37,7 +37,10 @@ def _blend(parts: Parts, draws: Draws) -> Parts:
     """The light of a second quasar or galaxy at another redshift, at this ratio of mean flux."""
     z2 = draws["z2"]
     if draws["second"] == "quasar":
-        other = Quasar(z2, 20.5, absolute_magnitude(20.5, z2), 0.0, np.array(ZERO_SLOPES), 1.0, 1.0, 0.1, 0.0, 0.02)
+        other = Quasar(
+            z=z2, r_mag=20.5, i_abs=absolute_magnitude(20.5, z2), eigenvector=0.0, slopes=np.array(_SLOPES), width=1.0,
+            iron=1.0, plateau=0.0, balmer=0.1, host=0.0, ebv=0.02,
+        )  # fmt: skip
         params = PhysicsParams(bal_fraction=0, lobal_fraction=0)
         light = make_parts(parts.wave, other, np.random.default_rng(draws["key"]), params)[0].total()
     else:

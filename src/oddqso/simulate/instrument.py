@@ -197,7 +197,7 @@ def expose(model: Float, arm_index: int, visit: Visit, rng: np.random.Generator)
     signal = model[start : start + len(sigma)].astype(np.float32)
     # photons: the sky of 1.5 units makes half of the variance of the floor
     own = np.float32(0.33 * visit.noise[arm_index]) * floor**2 * np.maximum(signal, 0)
-    variance = (sigma**2 + own).astype(np.float32)
+    variance: Float32 = np.asarray(sigma**2 + own, dtype=np.float32)
     calibration = visit.throughput[arm_index] + visit.warp[arm_index] @ _legendre(arm)
     calibration *= np.exp(visit.telluric * _arm_telluric(arm))
     deviates = rng.standard_normal(len(sigma), dtype=np.float32)
@@ -226,7 +226,7 @@ def coadd(fluxes: list[Float32], ivars: list[Float32]) -> tuple[Float32, Float32
     weight = np.sum(ivars, axis=0, dtype=np.float64)
     total = np.sum([f * i for f, i in zip(fluxes, ivars, strict=True)], axis=0, dtype=np.float64)
     flux = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-    return flux.astype(np.float32), weight.astype(np.float32)
+    return flux.astype(np.float32), np.asarray(weight, dtype=np.float32)
 
 
 def arm_breaks() -> tuple[float, float]:

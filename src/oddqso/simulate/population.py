@@ -22,10 +22,12 @@ class Quasar:
         Redshift, r magnitude without Galactic dust (AB), absolute i magnitude.
     eigenvector : float
         Eigenvector 1 as a standard normal deviate: high means strong iron, weak [O III], weak and blueshifted C IV.
-    slopes : (4,) float64
-        Indices of f_nu ~ nu^a below 1100, to 5700, to 9730 Angstrom and beyond.
+    slopes : (5,) float64
+        Indices of f_nu ~ nu^a below 1100, to 2200, to 5700, to 9730 Angstrom and beyond.
     width : float
         Broad lines are this much wider than in the table.
+    plateau : float
+        Strength of the weak blended iron lines at 1700-2080 Angstrom against the average, as a share of the continuum.
     iron, balmer, host : float
         Iron against the template's default; Balmer continuum at 3000 Angstrom and host at 4200, as shares of the
         continuum.
@@ -40,6 +42,7 @@ class Quasar:
     slopes: Float
     width: float
     iron: float
+    plateau: float
     balmer: float
     host: float
     ebv: float
@@ -92,10 +95,12 @@ def draw_quasar(
     z = draw_redshift(rng) if z is None else z
     r_mag = draw_magnitude(rng, params) if r_mag is None else r_mag
     i_abs = absolute_magnitude(r_mag, z)
-    slopes = np.array([-1.10, -0.20, -0.37, -1.70]) + params.slope_scatter * (
-        0.85 * rng.normal() + 0.5 * rng.normal(size=4)
+    slopes = np.array([-1.10, -0.20, -0.15, -0.37, -1.70]) + params.slope_scatter * (
+        0.8 * rng.normal() + 0.6 * rng.normal(size=5)
     )
     eigenvector = rng.normal()
+    plateau = float(np.clip(0.04 * eigenvector + 0.03 * rng.normal(), -0.12, 0.15))
+    slopes[2] += 3.0 * plateau  # where the iron at 1700-2100 is strong the spectrum falls faster beyond
     host = 10 ** (0.4 * 0.32 * (i_abs + 23.0)) * 0.316  # L_host ~ L_qso^0.68; 0.24 of the light at M_i = -23
     return Quasar(
         z=z,
@@ -105,6 +110,7 @@ def draw_quasar(
         slopes=slopes,
         width=float(10 ** (0.11 * rng.normal() - 0.03 * eigenvector)),
         iron=float(10 ** (0.14 * eigenvector + 0.17 * rng.normal())),
+        plateau=plateau,
         balmer=float(rng.uniform(0.05, 0.15)),
         host=float(min(host, 2.0) * 10 ** (0.25 * rng.normal())),
         ebv=float(rng.exponential(params.ebv_scale)),

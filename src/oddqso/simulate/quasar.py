@@ -23,7 +23,7 @@ from oddqso.simulate.continuum import balmer_continuum, old_galaxy, power_law, y
 from oddqso.simulate.dust import smc_transmission
 from oddqso.simulate.emission import Lines, draw_lines
 from oddqso.simulate.forest import forest_transmission, limit_transmission
-from oddqso.simulate.iron import iron
+from oddqso.simulate.iron import iron, plateau
 from oddqso.simulate.kernels import add_gaussians
 from oddqso.simulate.population import Quasar
 from oddqso.simulate.settings import PhysicsParams
@@ -80,6 +80,7 @@ def emitted(wave: Float, quasar: Quasar, lines: Lines) -> Parts:
     z, rest = quasar.z, wave / (1 + quasar.z)
     law = power_law(rest, quasar.slopes)
     feature = law * iron(rest, 3000.0 * quasar.width, quasar.iron, quasar.iron**1.5)
+    law = law * (1 + quasar.plateau * plateau(rest))
     heights = lines.ew * power_law(lines.center, quasar.slopes) / (np.sqrt(2 * np.pi) * lines.sigma)
     step = wave[1] - wave[0]
     light = {}
