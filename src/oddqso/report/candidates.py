@@ -1,7 +1,7 @@
 """The spectra that get a figure: the oddest ones, and ordinary ones that show what the model can do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,26 @@ class Example:
     caption: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The spectra that the page shows.
+
+    Parameters
+    ----------
+    candidates : list of Example
+        The oddest by rank.
+    head : list of Example
+        The first of them in small figures.
+    typical, worst : list of Example
+        Reconstructions of ordinary spectra.
+    """
+
+    candidates: list[Example]
+    head: list[Example]
+    typical: list[Example]
+    worst: list[Example]
+
+
 def candidate_examples(results: Results, classes: Sequence[str | None] | None, params: ReportParams) -> list[Example]:
     """The oddest spectra by rank, each with its figure."""
     catalog = results.catalog
@@ -53,7 +73,18 @@ def candidate_examples(results: Results, classes: Sequence[str | None] | None, p
     rows = catalog.take(places).to_pylist()
     order = np.argsort([row["RANK"] for row in rows], kind="stable")
     truths = [classes[i] if classes is not None else None for i in places.tolist()]
-    return _examples(results, [rows[i] for i in order], [truths[i] for i in order], [""] * len(rows), params)
+    sheet = SpectrumSheet(params.figure_width_pixels)
+    return _examples(results, [rows[i] for i in order], [truths[i] for i in order], [""] * len(rows), sheet)
+
+
+def compact_examples(results: Results, examples: Sequence[Example], params: ReportParams) -> list[Example]:
+    """The same spectra in small figures, for the head of the page."""
+    sheet = SpectrumSheet(params.figure_width_pixels, compact=True)
+    small = []
+    for example, view in zip(examples, results.spectra([e.row["TARGETID"] for e in examples]), strict=True):
+        sheet.fill(view, example.row)
+        small.append(replace(example, image=sheet.image()))
+    return small
 
 
 def reconstruction_examples(
@@ -82,7 +113,8 @@ def reconstruction_examples(
             + (f"off by {error:.1%} of the flux" if error else "no difference beyond the noise")
             for row, error in chosen
         ]
-        made.append(_examples(results, [row for row, _ in chosen], [None] * len(chosen), captions, params))
+        sheet = SpectrumSheet(params.figure_width_pixels, compact=True)
+        made.append(_examples(results, [row for row, _ in chosen], [None] * len(chosen), captions, sheet))
     return made[0], made[1]
 
 
@@ -91,11 +123,10 @@ def _examples(
     rows: Sequence[dict[str, Any]],
     truths: Sequence[str | None],
     captions: Sequence[str],
-    params: ReportParams,
+    sheet: SpectrumSheet,
 ) -> list[Example]:
     if not rows:
         return []
-    sheet = SpectrumSheet(params.figure_width_pixels)
     examples = []
     views = results.spectra([row["TARGETID"] for row in rows])
     for row, view, truth, caption in zip(rows, views, truths, captions, strict=True):

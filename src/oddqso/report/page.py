@@ -1,6 +1,6 @@
 """The page: everything that was measured and drawn, put into the template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 
 from oddqso.report import statistics
-from oddqso.report.candidates import Example
+from oddqso.report.candidates import Shown
 from oddqso.report.params import ReportParams
 from oddqso.report.results import Results
 from oddqso.report.style import data_uri
@@ -30,9 +30,7 @@ def render_page(
     results: Results,
     figures: Mapping[str, Any],
     plots: Mapping[str, Plot],
-    candidates: Sequence[Example],
-    typical: Sequence[Example],
-    worst: Sequence[Example],
+    shown: Shown,
     params: ReportParams,
 ) -> str:
     """The report as one page of HTML that loads nothing from elsewhere."""
@@ -54,11 +52,12 @@ def render_page(
         params=params,
         m=figures,
         plots=plots,
-        candidates=candidates,
-        typical=typical,
-        worst=worst,
+        candidates=shown.candidates,
+        head=shown.head,
+        typical=shown.typical,
+        worst=shown.worst,
         alone=alone_examples(results, figures["agreement"]["n_top"]),
-        shown={example.row["TARGETID"] for example in candidates},
+        with_figure={example.row["TARGETID"] for example in shown.candidates},
         quality_words=quality_words,
         settings=_flat(results.settings),
         provenance=_flat(results.provenance),

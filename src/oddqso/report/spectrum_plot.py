@@ -21,7 +21,6 @@ from oddqso.spectra.grid import JOINS_ANGSTROM, STEP_ANGSTROM
 from oddqso.spectra.lines import LINES, SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM
 
 _WAVE_LIMITS: Final = (3560.0, 9864.0)
-_LABEL_GAP_ANGSTROM: Final = 85.0
 _CHI_LIMIT: Final = 8.0
 _CHI_PIXELS: Final = 6
 _PEAKS: Final = {"NARROW": PINK, "BROAD": BLUE}
@@ -57,14 +56,20 @@ class SpectrumSheet:
     ----------
     width_pixels : int
         Width of the image [pixel].
+    compact : bool
+        Without the close-up and the key, for two figures side by side; 6/10 as wide.
     """
 
-    def __init__(self, width_pixels: int = 920) -> None:
+    def __init__(self, width_pixels: int = 920, *, compact: bool = False) -> None:
+        self._label_gap = 150.0 if compact else 85.0
+        self._compact = compact
         with styled():
-            self.figure: Figure = new_figure(9.2, 4.1, dpi=width_pixels / 9.2)
+            width, left, right = (5.52, 0.105, 0.985) if compact else (9.2, 0.062, 0.775)
+            self.figure: Figure = new_figure(width, 3.3 if compact else 4.1, dpi=width_pixels / 9.2)
             self.figure.set_layout_engine("none")
+            bottom, top = (0.14, 0.82) if compact else (0.115, 0.855)
             panels = self.figure.add_gridspec(
-                2, 1, height_ratios=(2.3, 1), hspace=0.06, left=0.062, right=0.775, bottom=0.115, top=0.855
+                2, 1, height_ratios=(2.3, 1), hspace=0.06, left=left, right=right, bottom=bottom, top=top
             )
             side = self.figure.add_gridspec(
                 2, 1, height_ratios=(1.9, 1), hspace=0.3, left=0.795, right=0.95, bottom=0.115, top=0.855
@@ -77,6 +82,10 @@ class SpectrumSheet:
             self._draw_frame()
             self._draw_artists()
             self._draw_key()
+            if compact:
+                self._key.set_visible(False)
+                self._main.yaxis.label.set_fontsize(7.5)
+                self._chi.yaxis.label.set_fontsize(7.5)
 
     def fill(self, view: SpectrumView, row: Mapping[str, Any]) -> None:
         """Show this spectrum."""
@@ -94,7 +103,7 @@ class SpectrumSheet:
         self._fill_zoom(view, row, limits)
         self._fill_lines(view.z)
         self._rest.set_xlim(*(x / (1 + view.z) for x in _WAVE_LIMITS))
-        self._title.set_text(_heading(view, row, n_pixel))
+        self._title.set_text(_heading(view, row, n_pixel, compact=self._compact))
 
     def image(self) -> bytes:
         """The filled figure as WebP."""
@@ -195,8 +204,9 @@ class SpectrumSheet:
 
     def _fill_zoom(self, view: SpectrumView, row: Mapping[str, Any], limits: tuple[float, float]) -> None:
         wave, half = _peak(row, "NARROW")
-        self._zoom.set_visible(wave is not None)
-        if wave is None:
+        shown = wave is not None and not self._compact
+        self._zoom.set_visible(shown)
+        if wave is None or not shown:
             return
         reach = max(40.0, 8 * half)
         near = np.abs(view.wave - wave) <= reach
@@ -218,7 +228,7 @@ class SpectrumSheet:
             shown = _WAVE_LIMITS[0] < place < _WAVE_LIMITS[1]
             if shown:
                 segments.append([(place, 0.0), (place, 1.0)])
-            free = place > _WAVE_LIMITS[0] + _LABEL_GAP_ANGSTROM and shown and place - last > _LABEL_GAP_ANGSTROM
+            free = shown and place > _WAVE_LIMITS[0] + self._label_gap and place - last > self._label_gap
             label.set_visible(free)
             if free:
                 label.set_x(place)
@@ -305,7 +315,8 @@ def _zoom_limits(flux: Array, model: NDArray[Any], limits: tuple[float, float]) 
     return low - 0.08 * room, high + 0.08 * room
 
 
-def _heading(view: SpectrumView, row: Mapping[str, Any], n_pixel: int) -> str:
+def _heading(view: SpectrumView, row: Mapping[str, Any], n_pixel: int, *, compact: bool) -> str:
     rank = f"rank {row['RANK']:,}   " if row.get("RANK") is not None else ""
     snr = f"   S/N {row['SNR']:.1f}" if row.get("SNR") is not None else ""
-    return f"{rank}{view.target_id}   z = {view.z:.4f}{snr}   smoothed to {n_pixel * STEP_ANGSTROM:.1f} Å"
+    smoothed = "" if compact else f"   smoothed to {n_pixel * STEP_ANGSTROM:.1f} Å"
+    return f"{rank}{view.target_id}   z = {view.z:.4f}{snr}{smoothed}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oddqso.errors import StoreError
 from oddqso.report import plots_model, plots_scores, statistics
-from oddqso.report.candidates import Example, candidate_examples, reconstruction_examples
+from oddqso.report.candidates import Example, Shown, candidate_examples, compact_examples, reconstruction_examples
 from oddqso.report.metrics import Measured, measure, ordinary_rows
 from oddqso.report.page import Plot, render_page
 from oddqso.report.params import ReportParams
@@ -17,6 +17,7 @@ from oddqso.report.results import Results
 from oddqso.report.style import save, styled
 from oddqso.report.truth import ORDINARY
 
+_HEAD = 4
 _CURVE: NDArray[np.float64] = np.geomspace(0.005, 0.5, 60)
 
 
@@ -48,11 +49,12 @@ def write_report(results: Results, out: Path, params: ReportParams) -> dict[str,
         with styled():
             plots = draw_plots(results, measured, out / "plots", params)
             candidates = candidate_examples(results, measured.classes, params)
+            head = compact_examples(results, candidates[:_HEAD], params)
             typical, worst = reconstruction_examples(
                 results, ordinary_rows(results, measured.classes), measured.accuracy, params
             )
         figures = measured.figures | {"candidates": [_brief(example) for example in candidates]}
-        page = render_page(results, figures, plots, candidates, typical, worst, params)
+        page = render_page(results, figures, plots, Shown(candidates, head, typical, worst), params)
         (out / "index.html").write_text(page, encoding="utf-8")
         text = json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False)
         (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
