@@ -102,7 +102,7 @@ class _Project(torch.autograd.Function):
         wide = _rows(weight, n_wave + 1)
         for row, start in enumerate(frame.start):
             torch.mv(table[start : start + n_wave + 1], weight[row], out=wide[row])
-        return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction)
+        return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction.to(wide.dtype))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, None]:

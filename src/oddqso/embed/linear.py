@@ -15,7 +15,7 @@ from oddqso.embed.frame import Frame, RestGrid, back_project, gram, project, tak
 from oddqso.embed.igm import MeanIgm, igm_variance
 from oddqso.spectra.grid import N_MODEL
 
-AMPLITUDE_SIGMA = 0.5
+AMPLITUDE_SIGMA = 3.0
 """Width of the prior of the amplitude, as a fraction of its mean."""
 
 _BIN = 4
@@ -156,7 +156,7 @@ class LinearModel(nn.Module):
         if averaged is None:
             curvature = gram(self.table, frame, weight_seen).double()
         else:
-            curvature = gram(averaged, frame, weight_seen.unflatten(1, (-1, _BIN)).sum(dim=2), _BIN).double()
+            curvature = gram(averaged, frame, weight_seen.view(len(flux), -1, _BIN).sum(dim=2), _BIN).double()
         start = coefficient * amplitude[:, None]
         misfit = flux - project(self.table, frame, start) * transmission
         # The exact gradient at the present place; the curvature is to the nearest pixel.

@@ -74,7 +74,8 @@ class Vae(nn.Module):
         scatter = self.linear.amplitude_scatter
         relative = post.amplitude / self.linear.mean_amplitude(frame)
         mean_amplitude = torch.log(relative) / scatter
-        sigma_amplitude = variance[:, 0].sqrt() / scatter
+        wide = variance[:, 0].sqrt() / scatter
+        sigma_amplitude = wide / torch.sqrt(1 + wide**2)  # the prior of the fit is broader than that of the latent
 
         mean = torch.cat([mean_amplitude[:, None], mean_linear, mean_rest], dim=1)
         sigma = torch.cat([sigma_amplitude[:, None], sigma_linear, torch.exp(log_sigma)], dim=1)
