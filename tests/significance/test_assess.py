@@ -113,6 +113,17 @@ def test_the_score_does_not_know_calibration_from_test(table, made):
         assert assess(with_column(table, "SPLIT", other), PARAMS).table["SCORE"].equals(made.table["SCORE"])
 
 
+def test_a_large_sample_teaches_by_a_part_that_does_not_depend_on_order():
+    table = make_table(4000)
+    params = SignificanceParams(normalize=NormalizeParams(max_rows=1000))
+    made, order = assess(table, params).table, np.random.default_rng(1).permutation(4000)
+    shuffled = assess(table.take(order), params).table
+    np.testing.assert_allclose(
+        shuffled["SCORE"].drop_null(), made["SCORE"].take(order).drop_null(), rtol=1e-5, atol=1e-5
+    )
+    assert not made["SCORE"].equals(assess(table, PARAMS).table["SCORE"])
+
+
 def test_spectra_that_the_model_has_seen_move_no_other(table, made):
     split = table["SPLIT"].to_numpy(zero_copy_only=False)
     spoiled = table["SCORE_GMM"].to_numpy(zero_copy_only=False).copy()

@@ -98,7 +98,7 @@ class LinesScore:
         weight = np.where(measured, typical / np.hypot(sigma, scatter * typical), 0.0)
         weak = (weight * deficit).sum(axis=1) / np.maximum(np.sqrt((weight**2).sum(axis=1)), 1e-12)
         strong = np.where(measured & (ew > _DETECTED * sigma), excess, 0.0).max(axis=1)
-        return np.maximum(weak, strong).astype(np.float32)
+        return np.asarray(np.maximum(weak, strong), dtype=np.float32)
 
     def to_arrays(self) -> Arrays:
         """Nothing."""

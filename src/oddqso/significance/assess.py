@@ -153,10 +153,21 @@ def _tail_probability(
             rows = learn & (facts.cell == cell) if cell != "all" else learn
             wanted = apply & ((facts.cell == cell) if cell != "all" else np.isnan(p_hat))
             if rows.sum() >= (params.normalize.center_rows if cell != "all" else 2) and wanted.any():
-                tail_map = fit_tail_map(score[rows], facts.log_snr[rows], facts.z[rows], params.normalize)
+                taught = _some(rows, facts.target_id, params.normalize.max_rows)
+                tail_map = fit_tail_map(score[taught], facts.log_snr[taught], facts.z[taught], params.normalize)
                 maps[f"{side}, {cell}"] = tail_map.to_arrays()
                 p_hat[wanted] = tail_map(score[wanted], facts.log_snr[wanted], facts.z[wanted])
     return p_hat, maps
+
+
+def _some(rows: NDArray[np.bool_], target_id: NDArray[np.int64], at_most: int) -> NDArray[np.intp]:
+    """Indices of the rows that are True, or of ``at_most`` of them whatever their order: those of the lowest hashes."""
+    index = np.flatnonzero(rows)
+    if len(index) <= at_most:
+        return index
+    mixed = target_id[index].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, modulo 2**64
+    mixed ^= mixed >> np.uint64(32)
+    return np.sort(index[np.argsort(mixed * np.uint64(0xD6E8FEB86659FD93), kind="stable")[:at_most]])
 
 
 def _ranks(primary: NDArray[Any], secondary: NDArray[Any], target_id: NDArray[np.int64]) -> pa.Array:

@@ -17,6 +17,8 @@ class NormalizeParams(Params):
     """Spectra, at least, that set the center and the width of a score at one place in S/N and redshift."""
     shape_rows: int = Field(2000, ge=10)
     """Spectra, at least, that set the shape of its distribution."""
+    max_rows: int = Field(50_000, ge=1000)
+    """At most this many spectra teach one map; a hash of TARGETID picks them."""
     tail_level: float = Field(0.99, gt=0.5, lt=1)
     """A generalized Pareto tail begins at this quantile."""
     tail_rows: int = Field(50, ge=5)
