@@ -142,7 +142,7 @@ def read_whole(path: Path, wanted: Any) -> dict[str, Any]:
         return _images(lambda name: _native(file[name].data), rows)
 
 
-def measure_read(work: Path, n_target: int = 4000, rounds: int = 7) -> dict[str, Any]:
+def measure_read(work: Path, n_target: int = 2500, rounds: int = 9) -> dict[str, Any]:
     from oddqso.desi.coadd import read_coadd
 
     path = work / "coadd-main-dark-0.fits"

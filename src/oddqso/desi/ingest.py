@@ -15,7 +15,7 @@ from oddqso.spectra import Quality, Spectra
 from oddqso.spectra.grid import N_NATIVE, native_grid
 from oddqso.spectra.join import join_arms
 
-_ROWS_AT_ONCE: Final = 512
+_ROWS_AT_ONCE: Final = 256
 
 
 def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
