@@ -63,7 +63,7 @@ def test_the_truth_is_found_below_the_noise(fitted, survey):
     )
     off = np.abs(post.model.numpy() / truth - 1)
     assert np.median(off) < 0.02  # noise 10 % a pixel
-    assert np.median(off[::5, :1900]) < 0.05  # where an arm is missing
+    assert np.median(off[::5, :1900]) < 0.1  # where an arm is missing
 
 
 def test_the_fit_makes_spectra_likelier(fitted):
