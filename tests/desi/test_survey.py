@@ -57,6 +57,11 @@ def test_a_plan_has_as_many_targets_as_asked_and_no_pixel_twice(n_target):
     assert len(pickle.dumps(plans[-1])) < 2000
 
 
+def test_shares_that_are_more_than_all_are_refused():
+    with pytest.raises(ValueError, match="add up to 1.25"):
+        SurveyParams(quasar_fraction=0.985)
+
+
 def test_other_seeds_are_other_pixels():
     one, two = (plan_survey(SurveyParams(seed=seed))[0].healpix for seed in (1, 2))
     assert one != two

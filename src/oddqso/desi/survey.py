@@ -10,11 +10,11 @@ Planning is cheap and makes no spectra; each `PixelPlan` is then written on its 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from oddqso.params import Params
 from oddqso.simulate.settings import NoiseParams, PhysicsParams
@@ -53,6 +53,13 @@ class SurveyParams(Params):
     """What the quasars are like."""
     noise: NoiseParams = NoiseParams()
     """What the instrument does."""
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        total = self.quasar_fraction + self.galaxy_fraction + self.star_fraction + self.sky_fraction
+        if total > 1 + 1e-9:
+            raise ValueError(f"the shares of quasars, galaxies, stars and sky add up to {total:g}; make it 1 or less")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
