@@ -9,6 +9,9 @@
    and magnitude, behind the resolution of SDSS and under the noise of its own ivar on the pixels of SDSS; AUC 0.5 is
    indistinguishable, and the features that give the simulation away are named.
 
+The strengths of lines and iron were adjusted on the medians of this very set, and the noise of SDSS is only imitated:
+the AUC says how different the two are as seen here, not more.
+
 Writes benchmarks/results/realism.json.
 """
 
@@ -305,6 +308,12 @@ def classify(real, simulated, groups, seed):
             model.fit(table[train], truth[train], **keys)
             prediction[test] = model.predict_proba(table[test])[:, 1]
         auc[name] = round(float(roc_auc_score(truth, prediction)), 3)
+    for kind in ("band", "slope", "ew", "center", "width", "scatter", "tail"):
+        chosen = [name.startswith(kind) for name in names]
+        for train, test in GroupKFold(5).split(table, truth, groups):
+            model = models["boosting"].fit(table[train][:, chosen], truth[train], sample_weight=weight[train])
+            prediction[test] = model.predict_proba(table[test][:, chosen])[:, 1]
+        auc[f"boosting, {kind} alone"] = round(float(roc_auc_score(truth, prediction)), 3)
     single = []
     for k, name in enumerate(names):
         ok = np.isfinite(table[:, k])
@@ -340,7 +349,7 @@ def main():
             "auc": auc,
             "gives_it_away": gives_away,
         }
-        result["simulation_auc"] = max(auc.values())
+        result["simulation_auc"] = max(auc["boosting"], auc["logistic"])
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for name, row in lines.items():
