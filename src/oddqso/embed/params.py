@@ -96,8 +96,8 @@ class TrainParams(Params):
     """Share of training spectra of which the encoder is shown only a part."""
     patience: int = Field(8, ge=1)
     """Epochs without a better held-out loss before training stops; counted in the last third only."""
-    n_thread: int = Field(2, ge=1)
-    """Threads of the training."""
+    n_thread: int = Field(1, ge=1)
+    """Threads of the training; more than one wait for each other for longer than they gain where a core is shared."""
 
 
 class EncodeParams(Params):
