@@ -273,6 +273,15 @@ def test_fractions_must_leave_something_to_test():
         SampleParams(fit_fraction=0.6, calibration_fraction=0.4)
 
 
+def test_coadds_per_tile_left_aside_are_told(tmp_path, write_coadd, write_redrock):
+    for name in ("healpix/main/dark/0/9/{}-main-dark-9.fits", "tiles/cumulative/80/2021/{}-0-80-thru2021.fits"):
+        write_coadd(tmp_path / name.format("coadd"), [10])
+        write_redrock(tmp_path / name.format("redrock"), [10])
+    rows, steps, _ = sample(tmp_path)
+    assert rows[10]["FILE"].startswith("healpix/")
+    assert "1 coadds per tile repeat them" in steps["rows found"].description
+
+
 @pytest.mark.real
 def test_the_real_tree_gives_its_known_numbers(real_data):
     _, steps, table = sample(real_data / "sdss-desi-layout")

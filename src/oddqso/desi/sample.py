@@ -1,7 +1,7 @@
 """The objects of a run: one coadd a target, every row of the input accounted for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -93,6 +93,9 @@ def make_sample(inputs: Inputs, params: SampleParams) -> tuple[pa.Table, list[Wa
     cuts = _Cuts(quasars, params)
     rows = join_rows([kept for part in _sources(inputs, quasars) if len((kept := cuts(part))["TARGETID"])])
     steps = cuts.steps()
+    if inputs.n_tile_coadds_ignored:
+        aside = f"; {inputs.n_tile_coadds_ignored} coadds per tile repeat them and were left aside"
+        steps[0] = replace(steps[0], description=steps[0].description + aside)
     rows = _take_qso_catalog(rows, quasars) if params.qso_catalog_z else rows
     quality = np.where(np.isin(rows["COADD_FIBERSTATUS"], GOOD_FIBER), 0, Quality.BAD_FIBER).astype(np.uint32)
     quality |= np.where(rows["ZWARN"] != 0, Quality.ZWARN, 0).astype(np.uint32)
