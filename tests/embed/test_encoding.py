@@ -126,3 +126,12 @@ def test_another_grid_is_refused(model, spectra):
 
 def test_no_rows_give_no_rows(model, spectra):
     assert len(encode(model, spectra[:0])) == 0
+
+
+def test_numbers_beyond_measure_harm_no_one_and_give_finite_numbers(model, spectra, embedding):
+    flux, ivar = spectra.flux.copy(), spectra.ivar.copy()
+    flux[0], flux[1, 5], ivar[2], ivar[3, 7], flux[4] = 1e38, -3e38, 3e38, 1e30, -1e12
+    found = encode(model, replace(spectra, flux=flux, ivar=ivar), batch_size=16)
+    for name in ("latent", "latent_sigma", "kl", "model", "model_sigma"):
+        assert np.isfinite(getattr(found, name)).all(), name
+    np.testing.assert_array_equal(found.latent[5:], embedding.latent[5:])

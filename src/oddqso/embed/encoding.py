@@ -7,11 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from oddqso.embed import weights
+from oddqso.embed.frame import Frame
 from oddqso.embed.threads import threads
+from oddqso.embed.vae import Vae
 from oddqso.embed.weights import Model
 from oddqso.errors import DataError
 from oddqso.spectra import Embedding, Spectra
 
+_Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]
 _LARGEST_ERROR = 6.0e4  # float16 ends at 65504
 
 
@@ -59,9 +62,7 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 128, n_thread: int 
 
 
 @torch.inference_mode()
-def _encode_batch(
-    model: Model, spectra: Spectra, batch_size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]:
+def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
     vae = model.vae
     n_row, n_wave = spectra.flux.shape
     inside = (spectra.z >= vae.grid.z_min) & (spectra.z <= vae.grid.z_max)
@@ -72,19 +73,24 @@ def _encode_batch(
     z = np.full(batch_size, vae.grid.z_max)
     z[:n_row] = spectra.z
     frame = vae.grid.frame(z)
+    arrays = _through(vae, flux, ivar, frame)
+    overflown = np.zeros(batch_size, dtype=bool)
+    for array in arrays:
+        overflown |= ~np.isfinite(array.reshape(batch_size, -1)).all(axis=1)
+    if overflown.any():  # numbers beyond all measure: nothing can be said, so it is the prior
+        flux[overflown], ivar[overflown] = 0, 0
+        arrays = _through(vae, flux, ivar, frame)
+    return arrays
+
+
+def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], frame: Frame) -> _Arrays:
     transmission, fraction = vae.context(frame)
     ivar_tensor = torch.from_numpy(ivar)
     encoded = vae.encode(torch.from_numpy(flux), ivar_tensor, frame, transmission, fraction)
     decoded = vae.decode(encoded.mean, frame, transmission)
     floor = 0.05 * encoded.linear.amplitude[:, None]
     error = vae.error(ivar_tensor, decoded, fraction, floor).clamp(max=_LARGEST_ERROR)
-    return (
-        encoded.mean.numpy(),
-        encoded.sigma.numpy(),
-        encoded.kl.numpy(),
-        decoded.numpy(),
-        error.half().numpy(),
-    )
+    return encoded.mean.numpy(), encoded.sigma.numpy(), encoded.kl.numpy(), decoded.numpy(), error.half().numpy()
 
 
 @torch.inference_mode()
