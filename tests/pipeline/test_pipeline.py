@@ -165,7 +165,8 @@ def test_a_truncated_coadd_is_named_and_the_rest_is_kept(survey, copy_of, tmp_pa
         (["simulate", "{survey}", "--n", "100"], "holds a survey with other parameters"),
         (["simulate", "{tmp}/s", "--set", "colour=red"], "give name=value; the names are"),
         (["run", "{survey}", "--run", "{tmp}/r", "--set", "sample.zwarn_allowed=[77]"], "no quasar"),
-        (["run", "{survey}", "--run", "{tmp}/r", "--until", "train", "--set", "prepare.strict_snr_min=1000"], "too few to train on"),
+        (["run", "{survey}", "--run", "{tmp}/r", "--until", "train", "--set", "prepare.strict_snr_min=999"],
+         "too few to train on"),
     ],
 )  # fmt: skip
 def test_a_mistake_ends_in_one_clear_message(survey, finished, tmp_path, words, message):
