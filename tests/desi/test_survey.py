@@ -58,7 +58,7 @@ def test_a_plan_has_as_many_targets_as_asked_and_no_pixel_twice(n_target):
 
 
 def test_shares_that_are_more_than_all_are_refused():
-    with pytest.raises(ValueError, match="add up to 1.25"):
+    with pytest.raises(ValueError, match=r"add up to 1\.25"):
         SurveyParams(quasar_fraction=0.985)
 
 
