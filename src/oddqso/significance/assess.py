@@ -112,6 +112,22 @@ def assess(table: pa.Table, params: SignificanceParams) -> Assessment:
     return Assessment(pa.table(columns | significance), made, flat, tail_maps)
 
 
+def flat_maps(tail_maps: dict[str, dict[str, dict[str, NDArray[Any]]]]) -> dict[str, NDArray[Any]]:
+    """All arrays of all tail maps under one name each, for one ``.npz``: ``<detector>; <cell>; <array>``.
+
+    Examples
+    --------
+    >>> list(flat_maps({"GMM": {"fit, all": {"level": np.ones(2)}}}))
+    ['GMM; fit, all; level']
+    """
+    return {
+        f"{name}; {cell}; {key}": array
+        for name, cells in tail_maps.items()
+        for cell, arrays in cells.items()
+        for key, array in arrays.items()
+    }
+
+
 def _significance(
     score: NDArray[np.float32], facts: _Facts, params: SignificanceParams
 ) -> tuple[dict[str, pa.Array], Claim]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,8 +13,8 @@ from oddqso.significance.params import SignificanceParams
 
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
-    """Fill ``out`` with ``table.parquet``, ``claim.json`` and ``flatness.json``."""
-    from oddqso.significance.assess import assess
+    """Fill ``out`` with ``table.parquet``, ``tail_maps.npz``, ``claim.json`` and ``flatness.json``."""
+    from oddqso.significance.assess import assess, flat_maps
 
     facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
     scores = scored.columns(*(name for name in next(iter(scored)).column_names if name.startswith("SCORE_")))
@@ -22,6 +23,8 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
     )
     with writing(out / "table.parquet") as aside:
         pq.write_table(assessment.table, aside)
+    with writing(out / "tail_maps.npz") as aside, aside.open("wb") as sink:
+        np.savez(sink, allow_pickle=False, **flat_maps(assessment.tail_maps))
     write_json(out / "claim.json", assessment.claim.as_dict())
     write_json(out / "flatness.json", assessment.flatness)
 
