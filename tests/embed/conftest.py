@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from oddqso.embed.encoding import load_model
 from oddqso.embed.params import EmbedParams, TrainParams
@@ -11,6 +12,8 @@ from oddqso.embed.training import train
 from oddqso.embed.weights import Model
 from oddqso.spectra import Spectra
 from oddqso.testing import make_spectra
+
+torch.set_num_threads(1)  # two threads on a shared core wait for each other
 
 SMALL = TrainParams(
     network=EmbedParams(n_latent=16, n_linear=6, n_channel=8, n_hidden=16),

@@ -62,6 +62,7 @@ class LinearModel(nn.Module):
     def __init__(self, n_component: int, grid: RestGrid, student_dof: float, n_robust: int) -> None:
         super().__init__()
         self.grid, self.n_component = grid, n_component
+        self._averaged: tuple[int, Tensor] | None = None
         self.student_dof, self.n_robust = student_dof, n_robust
         self.igm = MeanIgm(grid)
         self.n_column = 16 * math.ceil((1 + n_component) / 16)  # mean first; columns beyond the components stay 0
@@ -124,7 +125,7 @@ class LinearModel(nn.Module):
         amplitude, model = prior_amplitude, unit * prior_amplitude[:, None]
         coefficient = torch.zeros(len(flux), self.n_column)
         coefficient[:, 0] = 1
-        averaged = box_average(self.table, _BIN)
+        averaged = self._averaged_table()
         for turn in range(self.n_robust + 1):
             floor = 0.05 * amplitude[:, None]
             known = ivar > 0
@@ -139,6 +140,12 @@ class LinearModel(nn.Module):
             model = project(self.table, frame, coefficient) * transmission * amplitude[:, None]
         covariance = torch.linalg.inv(precision)
         return Posterior(amplitude, coefficient[:, 1:], precision, covariance, plain, model)
+
+    def _averaged_table(self) -> Tensor:
+        """The table averaged over neighboring pixels, made anew only when the table has changed."""
+        if self._averaged is None or self._averaged[0] != self.table._version:
+            self._averaged = (self.table._version, box_average(self.table, _BIN))
+        return self._averaged[1]
 
     def student_weight(self, chi2: Tensor) -> Tensor:
         """Weights of a Student likelihood, 1 at chi2 = 1."""

@@ -34,8 +34,8 @@ class ConvEncoder(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, inputs: Tensor, known: Tensor, frame: Frame) -> Tensor:
-        """Encode ``inputs`` (n_spec, N_INPUT, n_wave); ``known`` (n_spec, n_wave) is 1 on good pixels."""
-        wide = inputs[:, :, None, :].contiguous(memory_format=torch.channels_last)
+        """Encode ``inputs`` (n_spec, n_wave, N_INPUT); ``known`` (n_spec, n_wave) is 1 on good pixels."""
+        wide = inputs[:, None].permute(0, 3, 1, 2)  # (n_spec, N_INPUT, 1, n_wave), channels last in memory
         features = self.layers(wide)[:, :, 0, :]  # (n_spec, width, n_coarse)
         share = nn.functional.avg_pool1d(known, COARSE)  # (n_spec, n_coarse)
         n_coarse = share.shape[1]

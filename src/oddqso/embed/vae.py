@@ -56,9 +56,8 @@ class Vae(nn.Module):
         signal = post.model.abs() * root
         chi = ((flux - post.model) * root).clamp(-6, 6)
         brightness = flux * root
-        inputs = torch.stack(
-            [chi / 2, brightness.sign() * torch.log1p(brightness.abs()) / 2, torch.log1p(signal) / 2, known], dim=1
-        )
+        parts = [chi / 2, brightness.sign() * torch.log1p(brightness.abs()) / 2, torch.log1p(signal) / 2, known]
+        inputs = torch.stack(parts, dim=-1)  # (n_spec, n_wave, N_INPUT)
         out = self.encoder(inputs, known, frame)
         information = (signal**2).sum(dim=1, keepdim=True)  # (n_spec, 1)
         trust = information / (information + _HALF_INFORMATION)
