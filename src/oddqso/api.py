@@ -2,8 +2,10 @@
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -305,8 +307,6 @@ def simulate(
     ConfigError
         If the folder holds another survey, or a parameter is wrong.
     """
-    from functools import partial
-
     from oddqso.desi.survey import SurveyParams, plan_survey, write_catalogs, write_pixel
 
     params = _survey_params(SurveyParams, n_target, seed, overrides)
@@ -319,6 +319,7 @@ def simulate(
                 progress.skip("simulate")
                 return out
             raise ConfigError(f"{out} holds a survey with other parameters; choose another folder")
+        began = time.monotonic()
         plans = plan_survey(params)
         progress.begin("simulate", sum(plan.n_target for plan in plans), 0, "spectra")
         with make_executor(workers) as executor:
@@ -326,7 +327,7 @@ def simulate(
                 progress.advance(written.n_target)
         write_catalogs(out, params, plans)
         write_json(marker, record)
-    progress.end("simulate", 0.0, f"{sum(plan.n_target for plan in plans):,} targets in {out}")
+    progress.end("simulate", time.monotonic() - began, f"{sum(plan.n_target for plan in plans):,} targets in {out}")
     return out
 
 
