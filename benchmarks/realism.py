@@ -32,11 +32,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
 from oddqso.desi.mock_tables import galactic_latitude
-from oddqso.simulate.instrument import draw_visit, expose, sky_lines, through_optics
-from oddqso.simulate.population import draw_quasar
-from oddqso.simulate.quasar import make_parts
-from oddqso.simulate.settings import NoiseParams, PhysicsParams
-from oddqso.simulate.targets import AB_FLUX, make_quasar
+from oddqso.simulation.instrument import draw_visit, expose, sky_lines, through_optics
+from oddqso.simulation.population import draw_quasar
+from oddqso.simulation.quasar import make_parts
+from oddqso.simulation.settings import NoiseParams, PhysicsParams
+from oddqso.simulation.targets import AB_FLUX, make_quasar
 from oddqso.spectra.dust import galactic_extinction
 from oddqso.spectra.grid import ARMS, arm_start, native_grid
 

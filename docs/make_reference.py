@@ -13,7 +13,7 @@ from oddqso.cli import app
 from oddqso.config import Settings
 from oddqso.desi.survey import SurveyParams
 from oddqso.params import Params
-from oddqso.report.metrics_page import metrics_page
+from oddqso.reports.metrics_page import metrics_page
 from oddqso.spectra.quality import UNSCORABLE, Quality
 from oddqso.stages import STAGES
 
@@ -68,7 +68,8 @@ def python_page() -> str:
     """The verbs in Python."""
     text = f"# In Python\n\n{MADE}\n`import oddqso` offers the verbs of the command line.\n"
     for verb in (api.run, api.status, api.show, api.report, api.simulate, api.demo, api.init):
-        text += f"\n## oddqso.{verb.__name__}\n\n```python\n{verb.__name__}{_signature(verb)}\n```\n\n```text\n{inspect.getdoc(verb)}\n```\n"
+        call = f"{verb.__name__}{_signature(verb)}"
+        text += f"\n## oddqso.{verb.__name__}\n\n```python\n{call}\n```\n\n```text\n{inspect.getdoc(verb)}\n```\n"
     text += f"\n## oddqso.Run\n\n```text\n{inspect.getdoc(api.Run)}\n```\n"
     for name, member in inspect.getmembers(api.Run, inspect.isfunction):
         if not name.startswith("_"):

@@ -19,6 +19,7 @@
 # %%
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from IPython.display import Image, display
 
 import oddqso
@@ -27,8 +28,9 @@ work = Path("runs/tutorial")
 
 # %% [markdown]
 # ## Data
-# 600 targets: quasars with broad absorption, damped Lyman-alpha systems and reddening at their natural rates; galaxies, stars
-# and sky fibers among them; and one in twelve quasars given an anomaly that we know of. `truth.parquet` says which.
+# 600 targets: quasars with broad absorption, damped Lyman-alpha systems and reddening at their natural rates;
+# galaxies, stars and sky fibers among them; and one in twelve quasars given an anomaly that we know of.
+# `truth.parquet` says which.
 
 # %%
 survey = oddqso.simulate(work / "survey", n_target=600, seed=5, overrides=["anomaly_fraction=0.08"])
@@ -36,15 +38,20 @@ sorted(path.name for path in survey.iterdir() if not path.name.startswith("."))
 
 # %% [markdown]
 # ## The run
-# One call brings ten stages up to date: sample, ingest, prepare, train, embed, fit, score, significance, release, report.
-# Called again it finds nothing to do; killed in the middle it goes on where it was. The survey is small, so we give the
-# model a larger share of it than the default, and fewer epochs.
+# One call brings ten stages up to date: sample, ingest, prepare, train, embed, fit, score, significance, release,
+# report. Called again it finds nothing to do; killed in the middle it goes on where it was. The survey is small, so we
+# give the model a larger share of it than the default, and fewer epochs.
 
 # %%
 run = oddqso.run(
     survey,
     work / "run",
-    overrides=["sample.fit_fraction=0.4", "sample.calibration_fraction=0.3", "train.max_epochs=6", "report.n_top=10"],
+    overrides=[
+        "sample.fit_fraction=0.4",
+        "sample.calibration_fraction=0.3",
+        "train.max_epochs=6",
+        "report.n_candidates=10",
+    ],
 )
 for stage in run.status():
     print(f"{stage.name:13s} {stage.state:9s} {stage.n_rows or '':>5}")
@@ -80,8 +87,6 @@ display(Image(plot))
 # Here we know the truth, so we can look it up. On real data people have to look; the report's pages are made for that.
 
 # %%
-import pyarrow.parquet as pq
-
 truth = pq.read_table(survey / "truth.parquet", columns=["TARGETID", "KIND", "CLASS"]).to_pylist()
 true_class = {row["TARGETID"]: row["CLASS"] or row["KIND"] for row in truth}
 for row in run.catalog().slice(0, 12).to_pylist():

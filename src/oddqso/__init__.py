@@ -8,3 +8,9 @@ The verbs of the command line, for notebooks:
 """
 
 __version__ = "0.1.0"
+
+from oddqso.api import STAGE_NAMES, Run, StageStatus, demo, init, report, run, show, simulate, status
+
+__all__ = [
+    "STAGE_NAMES", "Run", "StageStatus", "__version__", "demo", "init", "report", "run", "show", "simulate", "status",
+]  # fmt: skip

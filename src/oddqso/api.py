@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from oddqso.config import Settings, commented_toml, make_settings, read_settings
 from oddqso.errors import ConfigError, DataError, StageError
-from oddqso.report.results import SpectrumView
-from oddqso.run.directory import RunDirectory
-from oddqso.run.executors import make_executor
-from oddqso.run.files import read_json, write_json, writing
-from oddqso.run.progress import Progress, Silent
-from oddqso.run.runner import Runner
+from oddqso.reports.results import SpectrumView
+from oddqso.runs.directory import RunDirectory
+from oddqso.runs.executors import make_executor
+from oddqso.runs.files import read_json, write_json, writing
+from oddqso.runs.progress import Progress, Silent
+from oddqso.runs.runner import Runner
 from oddqso.stages import STAGES
 from oddqso.stages.views import catalog_row, spectrum_views
 
@@ -256,8 +256,8 @@ def show(target_id: int, run: Path | str, plot: Path | str | None = None) -> tup
     list of str, Path
         The words, and the image that was written (by default ``show/{target_id}.png`` in the run's folder).
     """
-    from oddqso.report.spectrum_plot import plot_spectrum
-    from oddqso.report.words import describe
+    from oddqso.reports.spectrum_plot import plot_spectrum
+    from oddqso.reports.words import describe
 
     opened = Run(Path(run))
     row, view = opened.row(target_id), opened.spectrum(target_id)

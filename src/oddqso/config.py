@@ -15,7 +15,7 @@ from oddqso.embed.params import EncodeParams, TrainParams
 from oddqso.errors import ConfigError
 from oddqso.params import Params
 from oddqso.prepare.params import PrepareParams
-from oddqso.report.params import ReportParams
+from oddqso.reports.params import ReportParams
 from oddqso.score.params import FitParams, ScoreParams
 from oddqso.significance.params import SignificanceParams
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from oddqso.run.progress import Progress as Follower
+from oddqso.runs.progress import Progress as Follower
 
 
 class Lines:

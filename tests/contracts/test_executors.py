@@ -1,6 +1,6 @@
 import pytest
 
-from oddqso.run.executors import Processes, Serial, make_executor
+from oddqso.runs.executors import Processes, Serial, make_executor
 
 
 def double(x: int) -> int:

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 import oddqso
-from oddqso.run.directory import RunDirectory
+from oddqso.runs.directory import RunDirectory
 
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import QUICK, RELEASED, oddqso_command, quick

@@ -37,8 +37,8 @@ from oddqso.desi.write import (
     write_fits,
 )
 from oddqso.errors import DataError, StoreError
-from oddqso.simulate.injection import Kind
-from oddqso.simulate.instrument import (
+from oddqso.simulation.injection import Kind
+from oddqso.simulation.instrument import (
     coadd,
     draw_mask,
     draw_visit,
@@ -46,7 +46,7 @@ from oddqso.simulate.instrument import (
     resolution,
     through_optics,
 )
-from oddqso.simulate.targets import Target, make_target
+from oddqso.simulation.targets import Target, make_target
 from oddqso.spectra.dust import galactic_extinction
 from oddqso.spectra.grid import ARMS, arm_grid, native_grid
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from oddqso.desi.bricks import brick_of
 from oddqso.desi.formats import COADD_FIBERMAP, COADD_SCORES, EXP_FIBERMAP, REDSHIFTS, ZCATALOG, record_dtype
 from oddqso.desi.survey import NSIDE, PixelPlan, SurveyParams
-from oddqso.simulate.instrument import BAD_AMPLIFIER, N_FIBER_KINDS
-from oddqso.simulate.targets import Target, band_flux
+from oddqso.simulation.instrument import BAD_AMPLIFIER, N_FIBER_KINDS
+from oddqso.simulation.targets import Target, band_flux
 from oddqso.spectra.dust import galactic_extinction
 from oddqso.spectra.grid import ARMS, arm_grid, native_grid
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from oddqso.params import Params
-from oddqso.simulate.settings import NoiseParams, PhysicsParams
+from oddqso.simulation.settings import NoiseParams, PhysicsParams
 
 SPECPROD: Final = "mock"
 NSIDE: Final = 64

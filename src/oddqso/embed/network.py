@@ -23,7 +23,7 @@ class ConvEncoder(nn.Module):
         sizes = [(N_INPUT, width // 2, 8, 4), (width // 2, width, 5, 2), (width, width, 5, 2), (width, width, 5, 2)]
         layers: list[nn.Module] = []
         for inside, outside, kernel, stride in sizes:
-            layers += [nn.Conv2d(inside, outside, (1, kernel), (1, stride), (0, (kernel - 1) // 2)), nn.ReLU()]
+            layers += [nn.Conv2d(inside, outside, (1, kernel), (1, stride), (0, (kernel - 1) // 2)), nn.LeakyReLU(0.1)]
         self.layers = nn.Sequential(*layers)
         self.position = nn.Parameter(torch.randn(grid.n_wave // COARSE + 1, N_HEAD) * 0.1)
         self.n_pooled = width * N_HEAD
@@ -66,8 +66,8 @@ class ConvDecoder(nn.Module):
         sizes = [(self.width, self.width), (self.width, self.width // 2), (self.width // 2, self.width // 2)]
         layers: list[nn.Module] = []
         for inside, outside in sizes:
-            layers += [nn.ReLU(), nn.ConvTranspose2d(inside, outside, (1, 4), (1, 2), (0, 1))]
-        layers += [nn.ReLU(), nn.ConvTranspose2d(self.width // 2, 1, (1, 8), (1, 4), (0, 2))]
+            layers += [nn.LeakyReLU(0.1), nn.ConvTranspose2d(inside, outside, (1, 4), (1, 2), (0, 1))]
+        layers += [nn.LeakyReLU(0.1), nn.ConvTranspose2d(self.width // 2, 1, (1, 8), (1, 4), (0, 2))]
         self.layers = nn.Sequential(*layers)
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)

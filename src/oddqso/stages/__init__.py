@@ -1,6 +1,6 @@
 """The stages of a run, in order. Each file binds one piece of science to the runner."""
 
-from oddqso.run.stage import Stage
+from oddqso.runs.stage import Stage
 from oddqso.stages import embed, fit, ingest, prepare, release, report, sample, score, significance, train
 
 STAGES: tuple[Stage, ...] = (

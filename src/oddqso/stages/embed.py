@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from oddqso.embed.params import EncodeParams
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.stage import Context, Stage
 from oddqso.spectra import Spectra
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oddqso.run.shards import Shards
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context, Stage
 from oddqso.score.params import FitParams
 from oddqso.spectra import Embedding
 from oddqso.stages.rows import teaching

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from oddqso.desi.params import IngestParams
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.stage import Context, Stage
 from oddqso.stages.sample import read_shard
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from oddqso.prepare.params import PrepareParams
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.stage import Context, Stage
 from oddqso.spectra import UNSCORABLE, Spectra
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from oddqso.catalog.params import ReleaseParams
-from oddqso.run.files import read_json, write_json
-from oddqso.run.shards import Shards
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.files import read_json, write_json
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context, Stage
 from oddqso.spectra import UNSCORABLE
 from oddqso.spectra.quality import Quality
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from oddqso.report.params import ReportParams
-from oddqso.run.directory import RunDirectory
-from oddqso.run.files import read_json
-from oddqso.run.shards import Shards
-from oddqso.run.stage import Context, Stage
+from oddqso.reports.params import ReportParams
+from oddqso.runs.directory import RunDirectory
+from oddqso.runs.files import read_json
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context, Stage
 from oddqso.stages.views import ordinary_targets, spectrum_views
 
 
@@ -24,8 +24,8 @@ def report(
     out: Path,
 ) -> None:
     """Fill ``out`` with ``index.html``, ``metrics.json`` and ``plots/``."""
-    from oddqso.report.results import Results
-    from oddqso.report.write import write_report
+    from oddqso.reports.results import Results
+    from oddqso.reports.write import write_report
 
     directory = RunDirectory(released.parent)
     catalog = pq.read_table(released / "catalog.parquet")

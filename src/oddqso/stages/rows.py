@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from oddqso.run.shards import Shards
+from oddqso.runs.shards import Shards
 from oddqso.spectra import UNSCORABLE, Spectra
 
 

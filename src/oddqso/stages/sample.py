@@ -1,6 +1,8 @@
 """sample: which objects, and which of them fit, calibrate and are tested."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,8 +10,8 @@ import pyarrow.parquet as pq
 
 from oddqso.desi.params import SampleParams
 from oddqso.errors import DataError
-from oddqso.run.files import write_json, writing
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.files import write_json, writing
+from oddqso.runs.stage import Context, Stage
 
 
 def sample(context: Context, *, params: SampleParams, out: Path) -> None:
@@ -27,24 +29,25 @@ def sample(context: Context, *, params: SampleParams, out: Path) -> None:
     if table.num_rows == 0:
         steps = "; ".join(f"{step.name}: {step.n_out}" for step in waterfall)
         raise DataError(f"no quasar is left in the sample from {context.input} ({steps}); see [sample] in the settings")
-    counts = table.group_by("SHARD").aggregate([([], "count_all")]).sort_by("SHARD")
+    shards = _shards(table)
     with writing(out / "sample.parquet") as aside, pq.ParquetWriter(aside, table.schema) as writer:
-        for name in counts["SHARD"].to_pylist():
-            writer.write_table(table.filter(pc.equal(table["SHARD"], name)))
-    write_json(
-        out / "waterfall.json",
-        [
-            {"name": step.name, "description": step.description, "n_in": step.n_in, "n_out": step.n_out}
-            for step in waterfall
-        ],
-    )
-    write_json(
-        out / "shards.json",
-        [
-            {"name": name, "n_rows": n_rows}
-            for name, n_rows in zip(counts["SHARD"].to_pylist(), counts["count_all"].to_pylist(), strict=True)
-        ],
-    )
+        start = 0
+        for shard in shards:
+            writer.write_table(table.slice(start, shard["n_rows"]))
+            start += shard["n_rows"]
+    write_json(out / "waterfall.json", [asdict(step) for step in waterfall])
+    write_json(out / "shards.json", shards)
+
+
+def _shards(table: pa.Table) -> list[dict[str, Any]]:
+    """Name and number of rows of each shard, in the order of the table, which is sorted by shard."""
+    runs = pc.run_end_encode(table["SHARD"].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    return [
+        {"name": name, "n_rows": end - start}
+        for name, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+    ]
 
 
 def read_shard(folder: Path, shard: str | None) -> pa.Table:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.stage import Context, Stage
 from oddqso.score.params import ScoreParams
 from oddqso.spectra import Embedding, Spectra
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oddqso.run.files import write_json, writing
-from oddqso.run.shards import Shards
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.files import write_json, writing
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context, Stage
 from oddqso.significance.params import SignificanceParams
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from oddqso.embed.params import TrainParams
 from oddqso.errors import DataError
-from oddqso.run.shards import Shards
-from oddqso.run.stage import Context, Stage
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context, Stage
 from oddqso.stages.rows import teaching, teaching_spectra
 
 _MIN_SPECTRA = 32

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from oddqso.errors import DataError
-from oddqso.report.results import SpectrumView
-from oddqso.run.directory import RunDirectory
-from oddqso.run.files import read_table
+from oddqso.reports.results import SpectrumView
+from oddqso.runs.directory import RunDirectory
+from oddqso.runs.files import read_table
 from oddqso.stages.score import evidence
 
 

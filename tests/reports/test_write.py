@@ -1,0 +1,177 @@
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from oddqso.errors import StoreError
+from oddqso.reports.metrics_page import KEYS, metrics_page
+from oddqso.reports.params import ReportParams
+from oddqso.reports.write import write_report
+
+PARAMS = ReportParams(n_candidates=6, n_reconstructions=2, n_quality=60, n_bootstrap=20, pdf=False)
+
+
+@pytest.fixture(scope="module")
+def written(results, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    return out, write_report(results, out, PARAMS)
+
+
+VOID = {"meta", "img", "input", "br", "link", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects what a page loads, its images, its anchors, and whether its tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.loads, self.images, self.ids, self.hashes, self.open, self.text = [], [], [], [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag in ("img", "script", "iframe", "source"):
+            self.loads.append(attrs.get("src", ""))
+        if tag == "link":
+            self.loads.append(attrs.get("href", ""))
+        if tag == "img":
+            self.images.append(attrs)
+        if tag == "a" and attrs["href"].startswith("#"):
+            self.hashes.append(attrs["href"][1:])
+        if "id" in attrs:
+            self.ids.append(attrs["id"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(out):
+    reader = Reader()
+    reader.feed((out / "index.html").read_text(encoding="utf-8"))
+    return reader
+
+
+def test_the_page_loads_nothing_from_elsewhere(written):
+    page = (written[0] / "index.html").read_text(encoding="utf-8")
+    assert all(not source or source.startswith("data:image/") for source in read(written[0]).loads)
+    assert "@import" not in page
+    assert not re.search(r"url\((?!data:)", page)
+
+
+def test_the_page_is_well_formed_and_its_links_lead_somewhere(written):
+    reader = read(written[0])
+    assert reader.open == []
+    assert len(set(reader.ids)) == len(reader.ids)
+    assert set(reader.hashes) <= set(reader.ids)
+
+
+def test_every_image_is_described(written):
+    assert all(len(image["alt"]) > 20 for image in read(written[0]).images)
+
+
+def test_the_page_says_whether_the_spectra_are_real(results, written, tmp_path):
+    assert "Simulated spectra" in read(written[0]).text
+    assert "nothing on it is a discovery" in read(written[0]).text
+    real = results.catalog.set_column(0, "TARGETID", pa.array(results.catalog["TARGETID"].to_numpy() - (1 << 58)))
+    back = lambda ids: results.spectra([i + (1 << 58) for i in ids])  # noqa: E731
+    write_report(
+        replace(results, catalog=real, spectra=back, ordinary=[], truth=None, is_simulated=False), tmp_path, PARAMS
+    )
+    assert "Real spectra" in read(tmp_path).text
+    assert "imulated" not in read(tmp_path).text
+    assert "legacysurvey.org" in (tmp_path / "index.html").read_text()
+
+
+def test_text_from_outside_cannot_become_markup(results, written):
+    page = (written[0] / "index.html").read_text(encoding="utf-8")
+    assert "<certified>" not in page
+    assert "<certified>" in read(written[0]).text
+
+
+def test_the_candidates_stand_in_the_order_of_their_rank(written):
+    out, figures = written
+    cards = [i for i in read(out).ids if re.fullmatch(r"t\d+", i)]
+    assert cards == [f"t{c['target_id']}" for c in figures["candidates"]]
+    assert [c["rank"] for c in figures["candidates"]] == sorted(c["rank"] for c in figures["candidates"])
+    assert len(cards) == PARAMS.n_candidates
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        return {leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else key)}
+    if isinstance(value, list):
+        return {leaf for item in value for leaf in leaves(item, f"{path}[]")} or {path}
+    return {path}
+
+
+def matches(key, leaf):
+    pattern = re.escape(key).replace(r"\*", r"[^.\[\]]+").replace("claim\\.[^.\\[\\]]+", "claim\\..+")
+    return re.fullmatch(pattern + r"(\[\])?", leaf)
+
+
+def test_every_figure_is_explained_and_every_explained_figure_is_there(written):
+    found = leaves(json.loads((written[0] / "metrics.json").read_text()))
+    assert [leaf for leaf in found if not any(matches(key, leaf) for key in KEYS)] == []
+    assert [key for key in KEYS if not any(matches(key, leaf) for leaf in found)] == []
+    assert all(f"| `{key}` |" in metrics_page() for key in KEYS)
+
+
+def test_what_is_returned_is_what_is_written(written):
+    out, figures = written
+    assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(figures))
+    assert "NaN" not in (out / "metrics.json").read_text()
+
+
+def test_the_same_results_make_the_same_page(results, written, tmp_path):
+    write_report(results, tmp_path, PARAMS)
+    for path in written[0].rglob("*.*"):
+        assert (tmp_path / path.relative_to(written[0])).read_bytes() == path.read_bytes(), path.name
+
+
+def test_plots_come_as_png_and_pdf(results_of, tmp_path):
+    write_report(results_of(120, 2), tmp_path, PARAMS.model_copy(update={"n_candidates": 0, "pdf": True}))
+    names = {path.stem for path in (tmp_path / "plots").glob("*.png")}
+    assert {"waterfall", "training", "accuracy", "flatness", "p_values", "discoveries", "agreement"} <= names
+    assert {path.stem for path in (tmp_path / "plots").glob("*.pdf")} == names
+
+
+@pytest.mark.parametrize("n_spec", [0, 1, 12])
+def test_a_tiny_run_still_has_a_report(results_of, n_spec, tmp_path):
+    full = results_of(60, 3)
+    few = replace(full, catalog=full.catalog[:n_spec], ordinary=full.ordinary[:n_spec], claim={}, waterfall=[])
+    figures = write_report(few, tmp_path, PARAMS)
+    assert figures["sample"]["n"] == n_spec
+    assert read(tmp_path).open == []
+
+
+def test_a_run_in_which_nothing_was_scored_still_has_a_report(results_of, tmp_path):
+    full = results_of(30, 4)
+    catalog = full.catalog
+    for name in catalog.column_names:
+        if name.startswith(("SCORE", "RANK", "TAIL", "PEAK", "P_VALUE", "Q_VALUE")):
+            place = catalog.column_names.index(name)
+            catalog = catalog.set_column(place, name, pa.nulls(catalog.num_rows, catalog.schema.field(name).type))
+    figures = write_report(replace(full, catalog=catalog, curves=full.curves[:0]), tmp_path, PARAMS)
+    assert figures["p_values"] == {"n": 0}
+    assert "No spectrum could be scored" in read(tmp_path).text
+
+
+def test_true_classes_are_counted_where_they_are_known(results, written):
+    figures = written[1]["truth"]
+    assert figures["n_odd"] + figures["n_ordinary"] == results.catalog.num_rows
+    assert sum(row["n"] for row in figures["classes"]) <= figures["n_odd"]
+    assert np.isfinite(figures["completeness"]["SCORE"])
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(results, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write the report"):
+        write_report(results, tmp_path / "file", PARAMS)
