@@ -106,10 +106,10 @@ class EncodeParams(Params):
     Examples
     --------
     >>> EncodeParams().batch_size
-    128
+    64
     """
 
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(64, ge=1)
     """Rows a batch; the last one is padded."""
     n_thread: int = Field(1, ge=1)
     """Threads a process; processes share the work better than threads do."""
