@@ -23,7 +23,7 @@ def load_model(folder: Path) -> Model:
     return weights.load_model(folder)
 
 
-def encode(model: Model, spectra: Spectra, batch_size: int = 128, n_thread: int = 1) -> Embedding:
+def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int = 1) -> Embedding:
     """Latent vectors, reconstructions and their errors.
 
     Parameters
