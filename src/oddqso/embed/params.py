@@ -82,9 +82,9 @@ class TrainParams(Params):
     """Most spectra an epoch; a large sample is walked through in several epochs."""
     batch_size: int = Field(32, ge=1)
     """Spectra a gradient step."""
-    learning_rate: float = Field(2e-3, gt=0)
-    """Peak of the one-cycle schedule."""
-    weight_decay: float = Field(0.05, ge=0)
+    learning_rate: float = Field(3e-3, gt=0)
+    """Peak of the learning rate, reached after a tenth of the training."""
+    weight_decay: float = Field(0.01, ge=0)
     """Decay of the network's weights, decoupled."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient."""
