@@ -28,7 +28,7 @@ def test_an_impossible_list_says_what_it_would_take():
     level = made.levels[-1]
     assert (level.r_min, level.n_discoveries, level.calibration_needed) == (100, 0, 1250)
     assert "Significant: none at FDR 1%, none at FDR 5% and none at FDR 10%." in made.sentence
-    assert "at least 100 objects, because no p-value can be below 1/100, and 8 stand out" in made.sentence
+    assert "at least 100 objects, because no p-value can be below 1/100; 8 are odder" in made.sentence
     assert "With 1,250 held-out spectra" in made.sentence
 
 

@@ -116,3 +116,13 @@ def test_arrays_and_back():
     tail_map = fit_tail_map(score, log_snr, z, PARAMS)
     again = TailMap.from_arrays(tail_map.to_arrays())
     np.testing.assert_array_equal(again(score, log_snr, z), tail_map(score, log_snr, z))
+
+
+def test_a_lone_spectrum_at_the_edge_is_not_its_own_measure():
+    """One quasar far from all others in redshift, and far odder, stays odd: the map is not bent to meet it."""
+    rng = np.random.default_rng(3)
+    z, log_snr = np.append(rng.uniform(0.8, 3.0, 400), 5.4), np.append(rng.normal(0.3, 0.3, 400), 0.9)
+    score = np.append(rng.normal(0, 1, 400) + z[:-1] ** 2, 300.0)
+    tail = fit_tail_map(score, log_snr, z, NormalizeParams())(score, log_snr, z)
+    assert np.argmin(tail) == 400
+    assert tail[400] < 0.01

@@ -148,24 +148,31 @@ def _sentence(made: Claim) -> str:
         level = empty[-1]
         words.append(
             f"A list at FDR {level.alpha:.0%} needs at least {level.r_min:,} objects, because no p-value can be below "
-            f"1/{round(1 / min(g.p_floor for g in made.groups)):,}, and {made.n_beyond:,} stand out from all that was "
+            f"1/{round(1 / min(g.p_floor for g in made.groups)):,}; {_beyond(made.n_beyond)} odder than all that was "
             "held out."
         )
         if level.looks:
-            words.append(
-                f"The {level.looks:,} oddest held-out spectra stand in the way: if people looked at them and found all "
-                f"of them odd, {level.r_min:,} could be claimed."
-            )
+            words.append(f"{_in_the_way(level.looks)}, {level.r_min:,} could be claimed.")
         if level.calibration_needed:
             words.append(
                 f"With {level.calibration_needed:,} held-out spectra, none of them odd, "
-                f"the {made.n_beyond:,} could be claimed."
+                f"{'that one' if made.n_beyond == 1 else f'those {made.n_beyond:,}'} could be claimed."
             )
     words.append(
         "The rank is where to look first; it claims nothing by itself. Odd means unlike the held-out spectra: wrong "
         "redshifts and flaws of the data are odd too."
     )
     return " ".join(words)
+
+
+def _beyond(n: int) -> str:
+    return {0: "none is", 1: "one is"}.get(n, f"{n:,} are")
+
+
+def _in_the_way(n: int) -> str:
+    if n == 1:
+        return "The oddest held-out spectrum stands in the way: if people looked at it and found it odd"
+    return f"The {n:,} oddest held-out spectra stand in the way: if people looked at them and found all of them odd"
 
 
 def _count(n: int) -> str:

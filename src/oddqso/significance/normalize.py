@@ -22,6 +22,7 @@ from oddqso.significance.params import NormalizeParams
 _LEVELS = np.concatenate([[0.0], np.linspace(0.01, 0.99, 99)])
 _MAX_NODES = 12
 _N_STEPS = 4
+_N_BEYOND = 8  # spectra, at least, beyond the edges of the range in which a score is followed
 _XI = 0.02
 _TINY = 1e-300
 
@@ -126,7 +127,7 @@ def fit_tail_map(score: NDArray[Any], log_snr: NDArray[Any], z: NDArray[Any], pa
     """
     score = score.astype(np.float64)
     n = len(score)
-    edges = np.array([np.quantile(x.astype(np.float64), [0.005, 0.995]) for x in (log_snr, z)])
+    edges = np.array([np.quantile(x.astype(np.float64), _ends(n, 0.005)) for x in (log_snr, z)])
     origin, unit = _quiet(score, log_snr)
     bent = np.arcsinh((score - origin) / unit)
     place = _places(edges, log_snr, z)
@@ -160,6 +161,12 @@ def fit_tail_map(score: NDArray[Any], log_snr: NDArray[Any], z: NDArray[Any], pa
     )
 
 
+def _ends(n: int, share: float) -> tuple[float, float]:
+    """The quantiles at which the known range of ``n`` spectra ends: a lone one at the edge is not its own measure."""
+    lowest = min(max(share, _N_BEYOND / n), 0.1)
+    return lowest, 1 - lowest
+
+
 def _quiet(score: NDArray[np.float64], log_snr: NDArray[Any]) -> tuple[float, float]:
     """Median and width of the score among the spectra of that S/N where it varies least.
 
@@ -181,7 +188,7 @@ def _axis(
     order = np.argsort(x, kind="stable")
     n_knot = int(np.clip(round(2 * n / n_rows), 2, 60))
     placed = x[order]
-    knots = np.quantile(x, np.linspace(0.002, 0.998, n_knot))
+    knots = np.quantile(x, np.linspace(*_ends(n, 0.002), n_knot))
     center, log_width = np.empty(n_knot), np.empty(n_knot)
     for k, knot in enumerate(knots):
         first = int(np.clip(np.searchsorted(placed, knot) - n_rows // 2, 0, max(n - n_rows, 0)))
