@@ -69,7 +69,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
     figures: dict[str, Any] = {
         "sample": {"title": params.title or results.title, "simulated": results.is_simulated or _mocks(catalog)}
         | statistics.counts(catalog),
-        "waterfall": [dict(step) for step in results.waterfall],
+        "waterfall": [{"n_flagged": 0, "strict": False, **step} for step in results.waterfall],
         "quality": statistics.quality_counts(catalog),
         "claim": {key: value for key, value in results.claim.items() if key != "flatness"},
         "discoveries": statistics.discoveries(catalog, alphas, levels),

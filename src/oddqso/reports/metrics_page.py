@@ -19,6 +19,8 @@ KEYS: Final = {
     "waterfall[].description": "What it asks for",
     "waterfall[].n_in": "Objects before it",
     "waterfall[].n_out": "Objects after it",
+    "waterfall[].n_flagged": "Objects that got a quality bit there and went on",
+    "waterfall[].strict": "Whether it leads from the permissive sample to the strict one",
     "quality.*": "Spectra that bear a quality bit, by its name; bits that none bears are left out",
     "claim.*": "What the list may claim, as the stage significance says it: the sentence, counts, and for each level "
     "the shortest list possible",

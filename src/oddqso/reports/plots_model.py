@@ -23,13 +23,13 @@ def plot_waterfall(steps: Sequence[Mapping[str, Any]]) -> Figure:
     most = max([step["n_in"] for step in steps] + [1])
     for i, step in enumerate(steps):
         axes.barh(i, step["n_in"], color=FAINT, height=0.68)
-        axes.barh(i, step["n_out"], color=BLUE, height=0.68)
+        axes.barh(i, step["n_out"], color=GREEN if step.get("strict") else BLUE, height=0.68)
         lost = f"  (−{step['n_in'] - step['n_out']:,})" if step["n_in"] > step["n_out"] else ""
         axes.text(step["n_in"] + 0.01 * most, i, f"{step['n_out']:,}{lost}", va="center", fontsize=8.5)
     axes.set_yticks(range(len(steps)), [step["name"] for step in steps])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.16 * most)
-    axes.set_xlabel("objects: left after the cut (blue), cut away (gray)")
+    axes.set_xlabel("objects: left after the cut (blue; green in the strict sample), cut away (gray)")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure

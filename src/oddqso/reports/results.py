@@ -90,7 +90,7 @@ class Results:
     catalog : pa.Table
         The released catalog.
     waterfall : sequence of mapping
-        One step a cut: ``name``, ``description``, ``n_in``, ``n_out``.
+        One step a cut: ``name``, ``description``, ``n_in``, ``n_out``; ``n_flagged`` and ``strict`` where known.
     claim : mapping
         What the list may claim: ``sentence`` and counts.
     curves : pa.Table

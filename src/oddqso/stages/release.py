@@ -1,15 +1,17 @@
 """release: the catalog as Parquet, FITS and VOTable."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from oddqso.catalog.params import ReleaseParams
 from oddqso.runs.files import read_json, write_json
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.spectra import UNSCORABLE
-from oddqso.spectra.quality import Quality
 
 
 def release(
@@ -38,27 +40,34 @@ def release(
         for name, folder in (("sample", sample), ("score", scored.folder), ("significance", significance))
     }
     write_release(catalog, out, {f"{name}_fingerprint": value for name, value in prints.items()}, params)
-    quality = facts["QUALITY"].to_numpy()
-    n_scored = int((quality & UNSCORABLE == 0).sum())
-    flagged = [
-        {"name": str(bit.name), "n": int((quality & bit != 0).sum()), "scored": not bit & UNSCORABLE} for bit in Quality
-    ]
     steps = read_json(sample / "waterfall.json")
-    steps += [
-        {
-            "name": "scored",
-            "description": "enough good pixels, a continuum, and a redshift within the model's range",
-            "n_in": len(quality),
-            "n_out": n_scored,
-        },
-        {
-            "name": "strict",
-            "description": "of those scored: may fit the model, and calibrate the strict group",
-            "n_in": n_scored,
-            "n_out": int(facts["STRICT"].to_numpy().sum()),
-        },
-    ]
-    write_json(out / "waterfall.json", {"steps": steps, "quality": flagged})
+    write_json(out / "waterfall.json", waterfall(steps, facts["QUALITY"].to_numpy(), facts["STRICT"].to_numpy()))
+
+
+def waterfall(
+    steps: list[dict[str, Any]], quality: NDArray[np.uint32], strict: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """The sample's cuts, and what was found when the spectra were read: permissive first, then what makes it strict."""
+    n_scored = int((quality & UNSCORABLE == 0).sum())
+    scored = {
+        "name": "scored",
+        "description": "enough good pixels, a continuum, and a redshift within the model's range",
+        "n_in": len(quality),
+        "n_out": n_scored,
+        "n_flagged": int((quality != 0).sum()),
+        "strict": False,
+    }
+    permissive = [step for step in steps if not step["strict"]]
+    stricter = [step for step in steps if step["strict"]]
+    last = {
+        "name": "strict, with signal",
+        "description": "scored, and with the S/N that the strict sample asks for",
+        "n_in": stricter[-1]["n_out"] if stricter else n_scored,
+        "n_out": int(strict.sum()),
+        "n_flagged": 0,
+        "strict": True,
+    }
+    return [*permissive, scored, *stricter, last]
 
 
 STAGE = Stage(

@@ -36,7 +36,7 @@ def report(
         title=context.input.name,
         is_simulated=truth.exists(),
         catalog=catalog,
-        waterfall=waterfall["steps"],
+        waterfall=waterfall,
         claim=read_json(significance / "claim.json") | {"flatness": read_json(significance / "flatness.json")},
         curves=pq.read_table(trained / "curves.parquet"),
         model_card=read_json(trained / "model.json"),
