@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import typer.main
+from benchmarks_page import benchmarks_page
 from pydantic.fields import FieldInfo
 
 from oddqso import api
@@ -101,6 +102,7 @@ PAGES = {
     "stages.md": stages_page,
     "columns.md": columns_page,
     "metrics.md": metrics_page,
+    "benchmarks.md": benchmarks_page,
 }
 
 
