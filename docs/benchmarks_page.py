@@ -36,7 +36,8 @@ def _ingest(found: dict[str, Any]) -> str:
         f"**Whole runs** with {run['workers']} workers, through the command line. Training (cut short) and the report "
         "are not counted; start-up is. Memory is of all processes together, mapped files included; private memory is "
         "without them. The larger surveys are copies of one simulated survey under other TARGETIDs, 0.1 MB a target, "
-        "written just before.\n\n| spectra | seconds | spectra/s | peak memory [GB] | private [GB] |\n|---|---|---|---|---|\n"
+        "written just before.\n\n| spectra | seconds | spectra/s | peak memory [GB] | private [GB] |\n"
+        "|---|---|---|---|---|\n"
     )
     for one in run["runs"]:
         text += (
