@@ -76,6 +76,8 @@ class Run:
     def row(self, target_id: int) -> dict[str, Any]:
         """The catalog's row of one target."""
         self._complete("release")
+        if not -(2**63) <= target_id < 2**63:
+            raise DataError(f"{target_id} is no TARGETID: it does not fit into 64 bits")
         return catalog_row(RunDirectory(self.path), target_id)
 
     def status(self) -> list[StageStatus]:
@@ -200,14 +202,15 @@ def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guard(directory: RunDirectory, record: dict[str, Any] | None, settings: Settings) -> None:
-    """Refuse a new salt once p-values were looked at: it would choose the split by its outcome."""
+    """Refuse another split once p-values were looked at: it would be chosen by its outcome."""
     if record is None or directory.manifest("significance") is None:
         return
-    if record["settings"]["sample"]["salt"] != settings.sample.salt:
-        raise ConfigError(
-            f"the salt of the split cannot change in {directory.root}: its p-values have been seen; "
-            "start another run with --run"
-        )
+    for name in ("salt", "fit_fraction", "calibration_fraction"):
+        if record["settings"]["sample"][name] != getattr(settings.sample, name):
+            raise ConfigError(
+                f"the split cannot change in {directory.root} (sample.{name}): its p-values have been seen; "
+                "start another run with --run"
+            )
 
 
 def _write_record(directory: RunDirectory, folder: Path, settings: Settings) -> None:
@@ -231,18 +234,21 @@ def status(run: Path | str) -> list[StageStatus]:
     if record is None:
         raise ConfigError(f"{run} is no run: it has no run.json")
     settings = make_settings(record["settings"], "the settings in run.json")
+    runner = _runner(directory, Path(record["input"]), settings)
     try:
-        prints = _runner(directory, Path(record["input"]), settings).fingerprints()
+        prints = runner.fingerprints()
     except DataError:
         prints = {}
-    states = []
-    for name in STAGE_NAMES:
-        manifest = directory.manifest(name)
+    states: list[StageStatus] = []
+    for stage in STAGES:
+        name, manifest, made_from = stage.name, directory.manifest(stage.name), runner.made_from(stage)
         shards = manifest["shards"] if manifest else []
         if manifest is not None:
-            state = "complete" if not prints or manifest["fingerprint"] == prints[name] else "outdated"
+            current = not prints or runner.is_current(manifest, prints[name], made_from)
+            outdated = any(before.state == "outdated" for before in states if before.name in stage.reads)
+            state = "complete" if current and not outdated else "outdated"
         else:
-            state = "under way" if prints and directory.partial(name, prints[name]).exists() else "to do"
+            state = "under way" if prints and directory.partial(name, prints[name], made_from).exists() else "to do"
         n_rows = sum(shard["n_rows"] for shard in shards)
         states.append(StageStatus(name, state, n_rows, len(shards), manifest["seconds"] if manifest else 0.0))
     return states

@@ -47,7 +47,7 @@ def content(root):
     for path in sorted(root.glob("[!.p]*/*")):
         if path.name == "manifest.json":
             found[str(path.relative_to(root))] = {
-                k: v for k, v in json.loads(path.read_text()).items() if k != "seconds"
+                k: v for k, v in json.loads(path.read_text()).items() if k not in ("seconds", "made", "reads")
             }
         else:
             found[str(path.relative_to(root))] = path.read_bytes()
@@ -89,6 +89,26 @@ def test_until_stops_and_from_redoes(tmp_path):
     assert run(tmp_path, first="square", last="square").ran == ["square"]
 
 
+def test_what_was_made_from_a_stage_that_was_made_again_is_made_again(tmp_path):
+    """Code may have changed though no setting did: nothing made from the old output may pass for current."""
+    run(tmp_path)
+    assert run(tmp_path, first="square", last="square").ran == ["square"]
+    again = run(tmp_path)
+    assert (again.skipped, again.ran) == (["list", "square"], ["sum"])
+
+
+def test_from_begins_anew_whatever_a_killed_attempt_left(tmp_path):
+    run(tmp_path)
+    runner = make_runner(tmp_path)
+    stage = runner.stages[1]
+    partial = runner.directory.partial("square", runner.fingerprints()["square"], runner.made_from(stage))
+    partial.mkdir(parents=True)
+    (partial / "s0.arrow").write_bytes((tmp_path / "square" / "s1.arrow").read_bytes())
+    before = content(tmp_path)["square/s0.arrow"]
+    assert run(tmp_path, first="square").already["square"] == 0
+    assert content(tmp_path)["square/s0.arrow"] == before
+
+
 def test_from_needs_the_earlier_stages(tmp_path):
     with pytest.raises(StageError, match=r"stage list is not complete.*run without --from"):
         run(tmp_path, first="square")
@@ -128,7 +148,7 @@ def test_a_killed_worker_ends_in_a_clear_error(tmp_path):
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, workers):
     whole = tmp_path / "whole"
     subprocess.run([sys.executable, TOY, whole, str(workers), "0.5"], check=True)
-    for n_shards in (1, 3):
+    for n_shards in (1, 2):  # of four; with two workers they come in pairs
         killed = tmp_path / f"killed{n_shards}"
         process = subprocess.Popen([sys.executable, TOY, killed, str(workers), "0.5"], start_new_session=True)
         deadline = time.monotonic() + 60

@@ -1,9 +1,10 @@
 import json
 
 import numpy as np
+import pytest
 
 from oddqso.significance.claim import claim
-from oddqso.significance.conformal import conformal_p, q_values
+from oddqso.significance.conformal import conformal_p, grouped_conformal_p, q_values
 from oddqso.significance.params import SignificanceParams
 
 PARAMS = SignificanceParams()
@@ -29,14 +30,36 @@ def test_an_impossible_list_says_what_it_would_take():
     assert (level.r_min, level.n_discoveries, level.calibration_needed) == (100, 0, 1250)
     assert "Significant: none at FDR 1%, none at FDR 5% and none at FDR 10%." in made.sentence
     assert "at least 100 objects, because no p-value can be below 1/100; 8 are odder" in made.sentence
-    assert "With 1,250 held-out spectra" in made.sentence
+    assert "With at least 1,250 held-out spectra, none of them as odd" in made.sentence
 
 
 def test_odd_ones_held_out_are_named_as_what_stands_in_the_way():
     made = make(np.r_[np.arange(960), np.full(40, 1e6)], np.r_[np.arange(989), np.full(10, 2e6)])
     level = made.levels[-1]
-    assert (level.n_discoveries, level.looks) == (0, 10)
-    assert "10 oddest held-out spectra stand in the way" in made.sentence
+    assert (level.n_discoveries, level.looks) == (0, 8)
+    assert "8 oddest held-out spectra stand in the way" in made.sentence
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n_group", [1, 2])
+def test_what_looks_are_promised_to_give_they_give(seed, n_group):
+    """Take out as many as it says, calibrate again, and so many are claimed; with one look fewer nothing is."""
+    rng = np.random.default_rng(seed)
+    group, held = rng.integers(0, n_group, 900).astype(str), rng.integers(0, n_group, 600).astype(str)
+    score = np.r_[rng.normal(size=850), rng.normal(5, 1, 50)]
+    calibration = np.r_[rng.normal(size=580), rng.normal(5, 1, 20)]
+    q = q_values(grouped_conformal_p(score, group, calibration, held))
+    order = np.argsort(-calibration, kind="stable")
+    promised = 0
+    for level in claim(score, group, q, calibration, held, PARAMS).levels:
+        if level.looks is None:
+            continue
+        promised += 1
+        for looks, expected in ((level.looks, level.n_claimable), (level.looks - 1, 0)):
+            kept = order[looks:]
+            again = q_values(grouped_conformal_p(score, group, calibration[kept], held[kept]))
+            assert int((again <= level.alpha).sum()) == expected
+    assert promised
 
 
 def test_nothing_tested_and_nothing_held_out_claim_nothing():

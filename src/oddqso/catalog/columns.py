@@ -71,7 +71,7 @@ _HEAD: Final = (
     Column("SNR", "float32", "", "stat.snr", "Median signal-to-noise ratio of a native 0.8 Angstrom pixel", "prepare"),
     Column("COVERAGE", "float32", "", "stat.filling", "Share of good pixels of the native grid", "prepare"),
     Column("SCALE", "float32", _FLUX_UNIT, "phot.flux.density", "What the dereddened flux was divided by", "prepare"),
-    Column("STRICT", "bool", "", "meta.code", "In the strict sample, which trains and calibrates", "prepare"),
+    Column("STRICT", "bool", "", "meta.code", "In the strict sample, which teaches model and detectors", "prepare"),
     Column("SPLIT", "str", "", "meta.code.class", "FIT makes models, CALIBRATION p-values, TEST is judged", "sample"),
     Column("QUALITY", "int32", "", "meta.code.qual", "Quality bits of the spectrum; 0 is good", "prepare"),
     Column(
@@ -89,7 +89,7 @@ _HEAD: Final = (
     ),
     Column(
         "GROUP", "str", "", "meta.code.class",
-        "Group of S/N and z within which the p-value was made; only for TEST", "significance",
+        "Strict or permissive (and S/N, where set): calibrated within it; only for TEST", "significance",
     ),
 )  # fmt: skip
 

@@ -76,4 +76,6 @@ def _to_native(model, model_sigma, scale, ebv, extinction, left, weight, out, si
             k, w = left[j], weight[j]
             value = ((1 - w) * model[i, k] + w * model[i, k + 1]) * factor[j] * scale[i]
             out[i, j] = value
-            sigma[i, j] = ((1 - w) * model_sigma[i, k] + w * model_sigma[i, k + 1]) * abs(value)
+            left_sigma = model_sigma[i, k] * abs(model[i, k])
+            right_sigma = model_sigma[i, k + 1] * abs(model[i, k + 1])
+            sigma[i, j] = ((1 - w) * left_sigma + w * right_sigma) * factor[j] * scale[i]

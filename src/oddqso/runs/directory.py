@@ -10,9 +10,11 @@
 """
 
 import fcntl
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +44,10 @@ class RunDirectory:
         """The folder of a complete stage."""
         return self.root / name
 
-    def partial(self, name: str, fingerprint: str) -> Path:
-        """The folder of a stage under way."""
-        return self.root / ".partial" / f"{name}-{fingerprint[:16]}"
+    def partial(self, name: str, fingerprint: str, made_from: Mapping[str, str]) -> Path:
+        """The folder of a stage under way, from these makings of the stages that it reads."""
+        key = hashlib.sha256(json.dumps([fingerprint, sorted(made_from.items())]).encode()).hexdigest()
+        return self.root / ".partial" / f"{name}-{key[:16]}"
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """The manifest of a complete stage; None if it is not complete."""
@@ -58,9 +61,9 @@ class RunDirectory:
             raise StageError(f"stage {name} of {self.root} is not complete; run `oddqso run --run {self.root}` first")
         return Shards(self.stage(name), tuple(shard["name"] for shard in manifest["shards"]))
 
-    def complete(self, name: str, fingerprint: str, manifest: dict[str, Any]) -> None:
+    def complete(self, partial: Path, manifest: dict[str, Any]) -> None:
         """Give a partial folder its manifest and its place; what stood there goes to ``previous``."""
-        partial = self.partial(name, fingerprint)
+        name = manifest["stage"]
         write_json(partial / "manifest.json", manifest)
         self.set_aside(name)
         partial.replace(self.stage(name))
@@ -76,13 +79,15 @@ class RunDirectory:
         shutil.rmtree(kept, ignore_errors=True)
         folder.replace(kept)
 
-    def take_back(self, name: str, fingerprint: str) -> bool:
-        """Put a stage that was set aside back in its place, if it is there."""
+    def take_back(self, name: str, fingerprint: str, made_from: Mapping[str, str]) -> bool:
+        """Put a stage that was set aside back in its place, if it is there and was made from what is in place now."""
         kept = self._previous(name, fingerprint)
-        if not (kept / "manifest.json").exists():
+        if not (kept / "manifest.json").exists() or read_json(kept / "manifest.json")["reads"] != dict(made_from):
             return False
+        aside = kept.with_name(f"{kept.name}-taken")
+        kept.replace(aside)
         self.set_aside(name)
-        kept.replace(self.stage(name))
+        aside.replace(self.stage(name))
         return True
 
     def _previous(self, name: str, fingerprint: str) -> Path:

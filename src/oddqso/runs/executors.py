@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -63,16 +64,24 @@ class Processes:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.n_workers, context, initializer=_one_thread)
-        queue = iter(tasks)
+        queue, any_done = iter(tasks), False
         pending: set[Future[Any]] = {self._pool.submit(function, task) for task in islice(queue, 2 * self.n_workers)}
         try:
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 pending |= {self._pool.submit(function, task) for task in islice(queue, len(done))}
                 for future in done:
-                    yield future.result()
+                    result = future.result()
+                    any_done = True
+                    yield result
         except BrokenProcessPool as error:
             self.close()
+            if not any_done and not hasattr(sys, "ps1"):
+                raise StageError(
+                    "the worker processes ended before they had done anything: out of memory, or called from a script "
+                    "whose calls are not under `if __name__ == '__main__':` (workers import the script); put them "
+                    "there, or use workers=1"
+                ) from error
             raise StageError(
                 "a worker process was killed (out of memory?); what was finished is kept: "
                 "run the same command again, with fewer --workers if memory is short"

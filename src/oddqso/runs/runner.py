@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,11 +128,12 @@ class Runner:
         for k, stage in enumerate(self.stages[: stop + 1]):
             fingerprint = prints[stage.name]
             manifest = self.directory.manifest(stage.name)
+            made_from = self.made_from(stage)
             if first is None or k < start:
-                if manifest is not None and manifest["fingerprint"] == fingerprint:
+                if self.is_current(manifest, fingerprint, made_from):
                     progress.skip(stage.name)
                     continue
-                if self.directory.take_back(stage.name, fingerprint):
+                if self.directory.take_back(stage.name, fingerprint, made_from):
                     progress.skip(stage.name)
                     continue
                 if k < start:
@@ -139,13 +141,26 @@ class Runner:
                         f"stage {stage.name} is not complete with these settings, so --from {first} cannot start; "
                         "run without --from"
                     )
-            self._run_stage(stage, fingerprint, executor, progress)
+            if first is not None:  # what a killed attempt left there may be of other code
+                shutil.rmtree(self.directory.partial(stage.name, fingerprint, made_from), ignore_errors=True)
+            self._run_stage(stage, fingerprint, made_from, executor, progress)
         if stop == len(names) - 1:
             shutil.rmtree(self.directory.root / ".partial", ignore_errors=True)
 
-    def _run_stage(self, stage: Stage, fingerprint: str, executor: Executor, progress: Progress) -> None:
+    def made_from(self, stage: Stage) -> dict[str, str]:
+        """Which making of each stage that it reads is in place: one that was made again is another."""
+        return {name: (self.directory.manifest(name) or {}).get("made", "") for name in stage.reads}
+
+    @staticmethod
+    def is_current(manifest: dict[str, Any] | None, fingerprint: str, made_from: dict[str, str]) -> bool:
+        """Whether a stage is complete, with these settings, and made from what is in place now."""
+        return manifest is not None and manifest["fingerprint"] == fingerprint and manifest["reads"] == made_from
+
+    def _run_stage(
+        self, stage: Stage, fingerprint: str, made_from: dict[str, str], executor: Executor, progress: Progress
+    ) -> None:
         began = time.monotonic()
-        out = self.directory.partial(stage.name, fingerprint)
+        out = self.directory.partial(stage.name, fingerprint, made_from)
         try:
             if stage.kind == "gather" and not stage.resumable:
                 shutil.rmtree(out, ignore_errors=True)
@@ -161,12 +176,13 @@ class Runner:
             "stage": stage.name,
             "version": stage.version,
             "fingerprint": fingerprint,
-            "reads": {name: (self.directory.manifest(name) or {}).get("fingerprint") for name in stage.reads},
+            "made": uuid.uuid4().hex,
+            "reads": made_from,
             "params": self.params[stage.name].model_dump(mode="json"),
             "shards": shards,
             "seconds": round(time.monotonic() - began, 3),
         }
-        self.directory.complete(stage.name, fingerprint, manifest)
+        self.directory.complete(out, manifest)
         words = f"{n_rows:,} spectra in {len(shards):,} shards" if shards else ""
         progress.end(stage.name, time.monotonic() - began, words)
 

@@ -39,9 +39,9 @@ def fit_scores(training: Embedding, params: FitParams, rng: np.random.Generator)
 
 
 def save_fit(folder: Path, fitted: dict[str, Arrays]) -> None:
-    """Write one ``<name>.npz`` a detector, without pickles."""
+    """Write one ``<NAME>.npz`` a detector, without pickles."""
     for name, arrays in fitted.items():
-        np.savez(folder / f"{name.lower()}.npz", allow_pickle=False, **arrays)
+        np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
 
 
 def load_fit(folder: Path) -> dict[str, Arrays]:
@@ -55,7 +55,7 @@ def load_fit(folder: Path) -> dict[str, Arrays]:
     fitted: dict[str, Arrays] = {}
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as stored:
-            fitted[path.stem.upper()] = dict(stored)
+            fitted[path.stem] = dict(stored)
     if not fitted:
         raise DataError(f"{folder} holds no fitted detectors (*.npz); run the stage fit")
     return fitted

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from oddqso.significance.conformal import r_min
 from oddqso.significance.params import SignificanceParams
 
+MOST_LOOKS = 5000
+"""More spectra than anybody would look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -24,17 +27,21 @@ class Level:
     n_discoveries : int
         Tested spectra with a q-value of at most ``alpha``.
     looks : int, optional
-        Calibration spectra as odd as the ``r_min`` oddest tested ones: if people looked at them and found all to be
-        odd, these ``r_min`` could be claimed. None if there are discoveries, or fewer tests than ``r_min``.
+        The fewest of the oddest calibration spectra that stand in the way: if people looked at them and found all to
+        be odd, so that they left the calibration, something could be claimed. None if there are discoveries, or if no
+        number of looks up to `MOST_LOOKS` would do.
+    n_claimable : int, optional
+        How many could be claimed then.
     calibration_needed : int, optional
-        Size of a calibration sample that could certify those tested spectra that are odder than all of the present one.
-        None if there are discoveries, or no such spectra.
+        The least size of a calibration sample that could certify those tested spectra that are odder than all of the
+        present one, if none of its spectra were as odd. None if there are discoveries, or no such spectra.
     """
 
     alpha: float
     r_min: int
     n_discoveries: int
     looks: int | None
+    n_claimable: int | None
     calibration_needed: int | None
 
 
@@ -111,18 +118,46 @@ def claim(
         groups.append(GroupCount(str(name), len(own), len(held), 1 / (len(held) + 1)))
         n_beyond += int((own > held.max()).sum()) if len(held) else 0
     m, n_best = len(score), max((g.n_calibration for g in groups if g.n_test), default=0)
-    descending = np.sort(score)[::-1]
     levels = []
     for alpha in params.alphas:
         fewest = r_min(m, n_best, alpha)
         found = int((q_value <= alpha).sum())
-        looks = needed = None
+        looks = claimable = needed = None
         if not found:
-            looks = int((calibration >= descending[fewest - 1]).sum()) if fewest <= m else None
+            looks, claimable = _fewest_looks(score, group, calibration, calibration_group, alpha)
             needed = math.ceil(m / (alpha * n_beyond)) if n_beyond else None
-        levels.append(Level(alpha, fewest, found, looks, needed))
+        levels.append(Level(alpha, fewest, found, looks, claimable, needed))
     made = Claim("", m, len(calibration), n_beyond, tuple(levels), tuple(groups))
     return Claim(_sentence(made), m, len(calibration), n_beyond, made.levels, made.groups)
+
+
+def _fewest_looks(
+    score: NDArray[Any], group: NDArray[Any], calibration: NDArray[Any], calibration_group: NDArray[Any], alpha: float
+) -> tuple[int | None, int | None]:
+    """How many of the oddest calibration spectra must prove odd before anything can be claimed, and how much then."""
+    odder_first = np.argsort(-calibration, kind="stable")
+
+    def claimable(n_looks: int) -> int:
+        kept = odder_first[n_looks:]
+        p = []
+        for name in np.unique(group):
+            own, held = score[group == name], np.sort(calibration[kept][calibration_group[kept] == name])
+            p.append((1 + len(held) - np.searchsorted(held, own, side="left")) / (len(held) + 1))
+        ordered = np.sort(np.concatenate(p))
+        ordered = ordered[ordered <= alpha]  # no other can be on the list
+        passed = np.flatnonzero(ordered * len(score) <= alpha * np.arange(1, len(ordered) + 1) * (1 + 1e-12))
+        return int(passed[-1]) + 1 if len(passed) else 0
+
+    tried, looks = 0, 1
+    while len(score) and looks <= min(len(calibration), MOST_LOOKS):
+        if claimable(looks):
+            low, high = tried + 1, looks
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if claimable(middle) else (middle + 1, high)
+            return high, claimable(high)
+        tried, looks = looks, looks + max(1, looks // 4)
+    return None, None
 
 
 def _sentence(made: Claim) -> str:
@@ -135,7 +170,8 @@ def _sentence(made: Claim) -> str:
             "give the CALIBRATION split a share."
         )
     words = [
-        f"{made.n_test:,} spectra were tested against {made.n_calibration:,} held-out ones that nobody has looked at.",
+        f"{made.n_test:,} spectra were tested against {made.n_calibration:,} held-out ones, "
+        "from which nobody has taken out the odd ones.",
         f"Significant: {_enumerate([f'{_count(v.n_discoveries)} at FDR {v.alpha:.0%}' for v in made.levels])}.",
     ]
     if any(level.n_discoveries for level in made.levels):
@@ -155,7 +191,7 @@ def _sentence(made: Claim) -> str:
             words.append(f"{_in_the_way(level.looks)}, {level.r_min:,} could be claimed.")
         if level.calibration_needed:
             words.append(
-                f"With {level.calibration_needed:,} held-out spectra, none of them odd, "
+                f"With at least {level.calibration_needed:,} held-out spectra, none of them as odd, "
                 f"{'that one' if made.n_beyond == 1 else f'those {made.n_beyond:,}'} could be claimed."
             )
     words.append(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 def conformal_p(score: NDArray[Any], calibration: NDArray[Any]) -> NDArray[np.float64]:
     """``(1 + number of calibration scores >= score) / (n + 1)``; ties count against the discovery.
 
-    Valid if the calibration spectra and an ordinary test spectrum are exchangeable: neither may have taught the model
-    or any score. Vovk, Gammerman & Shafer 2005; Bates et al. 2023, eq. 1.
+    Valid if the calibration spectra and an ordinary test spectrum are exchangeable: neither taught the model or a
+    detector, or both did so alike, without regard to which is which. Vovk, Gammerman & Shafer 2005; Bates et al. 2023,
+    eq. 1; for what both taught alike, Marandon et al. 2024.
 
     Parameters
     ----------

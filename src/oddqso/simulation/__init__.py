@@ -1,1 +1,1 @@
-"""To come."""
+"""Simulated quasars, contaminants, anomalies and the instrument, from published numbers: arrays in, arrays out."""

@@ -12,6 +12,9 @@ from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.stages.views import ordinary_targets, spectrum_views
 
+TRUTH = "truth.parquet"
+"""Where a simulated survey says what is what."""
+
 
 def report(
     context: Context,
@@ -29,12 +32,13 @@ def report(
 
     directory = RunDirectory(released.parent)
     catalog = pq.read_table(released / "catalog.parquet")
+    target_id = catalog["TARGETID"].to_numpy()
     waterfall = read_json(released / "waterfall.json")
-    truth = context.input / "truth.parquet"
+    truth = context.input / TRUTH
     record: dict[str, Any] = directory.record() or {}
     results = Results(
         title=context.input.name,
-        is_simulated=truth.exists(),
+        is_simulated=bool((target_id >> 58 & 1).all()),  # the MOCK bit of TARGETID
         catalog=catalog,
         waterfall=waterfall,
         claim=read_json(significance / "claim.json") | {"flatness": read_json(significance / "flatness.json")},
@@ -67,6 +71,17 @@ def report(
     write_report(results, out, params)
 
 
+def inventory(root: Path, params: ReportParams) -> str:
+    """The state of the truth table of a simulated survey, if there is one."""
+    path = root / TRUTH
+    return f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else ""
+
+
 STAGE = Stage(
-    "report", kind="gather", reads=("train", "embed", "significance", "release"), function=report, params=ReportParams
+    "report",
+    kind="gather",
+    reads=("train", "embed", "significance", "release"),
+    function=report,
+    params=ReportParams,
+    inventory=inventory,
 )

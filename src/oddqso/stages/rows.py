@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from oddqso.errors import DataError
 from oddqso.runs.shards import Shards
 from oddqso.spectra import UNSCORABLE, Spectra
 
@@ -23,3 +24,17 @@ def teaching_spectra(prepared: Shards) -> Iterator[Spectra]:
         rows = teaching(table)
         if len(rows):
             yield Spectra.from_table(table)[rows]
+
+
+def check_same_targets(*tables: pa.Table) -> None:
+    """Refuse tables that are not of the same targets in the same order.
+
+    Raises
+    ------
+    DataError
+        If they are not.
+    """
+    first = tables[0]["TARGETID"].to_numpy()
+    for table in tables[1:]:
+        if not np.array_equal(table["TARGETID"].to_numpy(), first):
+            raise DataError("two stages disagree on the TARGETIDs of a shard; run again with --from ingest")

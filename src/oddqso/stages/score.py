@@ -9,6 +9,7 @@ import pyarrow as pa
 from oddqso.runs.stage import Context, Stage
 from oddqso.score.params import ScoreParams
 from oddqso.spectra import Embedding, Spectra
+from oddqso.stages.rows import check_same_targets
 
 
 @lru_cache(maxsize=1)
@@ -23,6 +24,7 @@ def evidence(ingested: pa.Table, prepared: pa.Table, embedded: pa.Table) -> Any:
     from oddqso.prepare.native import model_to_native
     from oddqso.score.evidence import Evidence
 
+    check_same_targets(ingested, prepared, embedded)
     spectra, ready, embedding = (
         Spectra.from_table(ingested),
         Spectra.from_table(prepared),

@@ -10,6 +10,7 @@ from oddqso.runs.files import write_json, writing
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.significance.params import SignificanceParams
+from oddqso.stages.rows import check_same_targets
 
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
@@ -17,10 +18,13 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
     from oddqso.significance.assess import assess, flat_maps
 
     facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
-    scores = scored.columns(*(name for name in next(iter(scored)).column_names if name.startswith("SCORE_")))
-    assessment = assess(
-        pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names]), params
+    scores = scored.columns(
+        "TARGETID", *(name for name in next(iter(scored)).column_names if name.startswith("SCORE_"))
     )
+    check_same_targets(facts, scores)
+    scores = scores.drop_columns("TARGETID")
+    known = pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names])
+    assessment = assess(known, params)
     with writing(out / "table.parquet") as aside:
         pq.write_table(assessment.table, aside)
     with writing(out / "tail_maps.npz") as aside, aside.open("wb") as sink:
