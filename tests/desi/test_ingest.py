@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.io import fits
 
 from oddqso.desi.ingest import ingest
 from oddqso.desi.params import IngestParams, SampleParams
@@ -178,3 +179,19 @@ def test_real_spectra_come_out_whole(real_data):
     assert spectra.target_id.tolist() == table["TARGETID"].to_pylist()
     assert {int(q) for q in spectra.quality} == {0, int(Quality.ZWARN)}
     assert abs((spectra.ivar > 0).mean() - 0.9377) < 1e-3
+
+
+def test_a_file_whose_bytes_were_damaged_is_refused_by_its_own_sums(tmp_path, write_coadd):
+    """Values that cannot be are flagged if they were written so, and refused if the file was damaged since."""
+    path = tmp_path / "coadd.fits"
+    write_coadd(path, [1, 2, 3], change={"B_FLUX": lambda flux: np.where(np.arange(2751) == 200, np.nan, flux)})
+    with fits.open(path) as hdus:
+        hdus.writeto(tmp_path / "summed.fits", checksum=True)
+    assert read(tmp_path, rows([2], ["summed.fits"])).quality.tolist() == [Quality.NONFINITE]
+    with fits.open(tmp_path / "summed.fits") as hdus:
+        place = hdus["R_FLUX"].fileinfo()["datLoc"]
+    with (tmp_path / "summed.fits").open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 64)
+    with pytest.raises(DataError, match=r"summed\.fits is damaged: the data of R_FLUX add up to \d+, but its DATASUM"):
+        read(tmp_path, rows([1, 2], ["summed.fits", "summed.fits"]))

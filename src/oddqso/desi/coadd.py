@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from oddqso.desi.checksum import ones_complement
 from oddqso.desi.headers import FitsFile
 from oddqso.errors import DataError
 from oddqso.spectra import Quality
@@ -145,3 +146,26 @@ def _check_arm(file: FitsFile, arm: str, n_rows: int) -> None:
                 f"{file.path}: {name} has shape {hdu.shape}, but FIBERMAP has {n_rows} rows and the arm "
                 f"{len(expected)} pixels; the file is damaged, fetch it again"
             )
+
+
+def verify_sums(path: Path) -> None:
+    """Compare fluxes and inverse variances of a file with its DATASUM cards, where it has them.
+
+    Raises
+    ------
+    DataError
+        If the bytes are not those that were written.
+    """
+    with FitsFile(path) as file:
+        for name in (f"{arm}_{kind}" for arm in ARMS for kind in ("FLUX", "IVAR")):
+            if name not in file.hdus or file.hdus[name].compressed:
+                continue
+            written = str(file.hdus[name].header.get("DATASUM", "")).strip()
+            found = 0
+            for piece in file.raw(name):
+                found = ones_complement(piece, found)
+            if written.isdigit() and found != int(written):
+                raise DataError(
+                    f"{path} is damaged: the data of {name} add up to {found}, but its DATASUM is {written}; "
+                    "fetch the file again"
+                )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from oddqso.errors import DataError
 
 _BLOCK: Final = 2880
+_PIECE_BYTES: Final = 1 << 22
 _IMAGE_DTYPES: Final = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _TABLE_DTYPES: Final = {
     "L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16",
@@ -127,6 +128,12 @@ class FitsFile:
             found = ", ".join(n for n in self.hdus if n != "PRIMARY") or "nothing"
             raise DataError(f"{self.path} has no HDU {name} (found {found}); is it the right kind of file?")
         return self.hdus[name]
+
+    def raw(self, name: str) -> Iterator[bytes]:
+        """The bytes of an HDU's data, without padding, in pieces of a multiple of four."""
+        hdu = self.hdu(name)
+        for start in range(0, hdu.n_bytes, _PIECE_BYTES):
+            yield self._read(hdu.offset + start, min(_PIECE_BYTES, hdu.n_bytes - start))
 
     def image(self, name: str) -> NDArray[Any]:
         """A whole image, in native byte order."""

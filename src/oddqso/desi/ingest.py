@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from oddqso.desi.coadd import CoaddRows, read_coadd
+from oddqso.desi.coadd import CoaddRows, read_coadd, verify_sums
 from oddqso.desi.params import IngestParams
 from oddqso.errors import DataError
 from oddqso.spectra import Quality, Spectra
@@ -50,13 +50,17 @@ def ingest(root: Path, sample_rows: pa.Table, params: IngestParams) -> pa.Table:
     absent = (quality & Quality.NO_SPECTRUM) != 0
     quality[absent] |= np.uint32(Quality.NO_DATA)
     bad: list[str] = []
+    verified: set[str] = set()
     for file, rows in _parts(sample_rows["FILE"], ~absent):
         try:
             read = read_coadd(root / file, target_id[rows])
+            flux[rows], ivar[rows], bits = _join(read, params)
+            if file not in verified and (bits & (Quality.NONFINITE | Quality.NEGATIVE_IVAR)).any():
+                verify_sums(root / file)  # values that cannot be: of the pipeline's making, or of a damaged file
+                verified.add(file)
         except DataError as error:
             bad.append(str(error))
             continue
-        flux[rows], ivar[rows], bits = _join(read, params)
         quality[rows] |= bits
         ebv[rows] = np.where(np.isfinite(ebv[rows]), ebv[rows], read.ebv)
     if bad:
