@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from oddqso.simulation.kernels import blur
 from oddqso.simulation.settings import NoiseParams
-from oddqso.spectra.grid import ARMS, JOINS_ANGSTROM, STEP_ANGSTROM, arm_grid, arm_start, native_grid
+from oddqso.spectra.grid import ARMS, STEP_ANGSTROM, arm_grid, arm_start, native_grid
 from oddqso.spectra.lines import TELLURIC_ANGSTROM
 
 Float = NDArray[np.float64]
@@ -227,8 +227,3 @@ def coadd(fluxes: list[Float32], ivars: list[Float32]) -> tuple[Float32, Float32
     total = np.sum([f * i for f, i in zip(fluxes, ivars, strict=True)], axis=0, dtype=np.float64)
     flux = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
     return flux.astype(np.float32), np.asarray(weight, dtype=np.float32)
-
-
-def arm_breaks() -> tuple[float, float]:
-    """Where joined spectra pass from one arm to the next [Angstrom]: the middles of the overlaps."""
-    return tuple(0.5 * (low + high) for low, high in JOINS_ANGSTROM)  # type: ignore[return-value]
