@@ -2,7 +2,9 @@
 
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import typer.main
 from benchmarks_page import benchmarks_page
@@ -47,9 +49,8 @@ def _words(field: FieldInfo) -> str:
 def command_page() -> str:
     """Every command, its arguments and options."""
     text = f"# Commands\n\n{MADE}"
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        text += f"\n## oddqso {name}\n\n{command.help}\n\n"
+    for name, command in _commands(typer.main.get_command(app), "oddqso"):
+        text += f"\n## {name}\n\n{command.help}\n\n"
         for parameter in command.params:
             names = ", ".join(f"`{word}`" for word in parameter.opts)
             kind = "argument" if parameter.param_type_name == "argument" else "option"
@@ -63,6 +64,15 @@ def command_page() -> str:
     text += "\n## Parameters of `oddqso simulate --set`\n"
     text += _section(SurveyParams, SurveyParams(), "", "SurveyParams").replace("\n## SurveyParams\n", "")
     return text
+
+
+def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; groups of commands are opened."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before} {name}")
+        else:
+            yield f"{before} {name}", command
 
 
 def python_page() -> str:

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,16 @@ def test_the_widths_of_the_posterior_are_honest(linear):
 def test_at_high_signal_to_noise_the_truth_is_found(linear):
     frame, _, truth, flux, ivar = _draw(linear, snr=200.0)
     assert float((_posterior(linear, frame, flux, ivar).model / truth - 1).abs().median()) < 0.005
+
+
+def test_however_bright_every_direction_has_a_width(linear):
+    sharp = copy.deepcopy(linear)
+    sharp.log_sigma_rest.fill_(-9)
+    sharp.log_sigma_observed.fill_(-9)
+    sharp.table[:, 9:11] = sharp.table[:, 7:9] * (1 + 1e-4 * sharp.table[:, 5:7])  # hardly to be told apart
+    frame, _, _, flux, ivar = _draw(sharp, snr=2e4)
+    covariance = _posterior(sharp, frame, flux, ivar).covariance
+    assert float(torch.linalg.eigvalsh((covariance + covariance.mT) / 2).min()) > 0
 
 
 def test_brightness_is_free(linear):

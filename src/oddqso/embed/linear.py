@@ -18,6 +18,9 @@ from oddqso.spectra.grid import N_MODEL
 AMPLITUDE_SIGMA = 3.0
 """Width of the prior of the amplitude, as a fraction of its mean."""
 
+_RIDGE = 1e-4
+"""Share of its diagonal that is added to the curvature."""
+
 _BIN = 4
 """Pixels that are taken together where the curvature need not be exact."""
 
@@ -164,6 +167,8 @@ class LinearModel(nn.Module):
             curvature = gram(self.table, frame, weight_seen).double()
         else:
             curvature = gram(averaged, frame, weight_seen.view(len(flux), -1, _BIN).sum(dim=2), _BIN).double()
+        diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
+        diagonal += _RIDGE * diagonal  # sums of float32 know nothing smaller, and a negative direction has no width
         start = coefficient * amplitude[:, None]
         misfit = flux - project(self.table, frame, start) * transmission
         # The exact gradient at the present place; the curvature is to the nearest pixel.

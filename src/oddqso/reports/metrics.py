@@ -13,6 +13,8 @@ from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy, measur
 from oddqso.reports.params import ReportParams
 from oddqso.reports.results import Results, SpectrumView
 from oddqso.reports.words import is_mock
+from oddqso.shares import cut_at
+from oddqso.simulation.truth import ORDINARY, true_classes
 
 _CHUNK: Final = 200
 _SEED: Final = 20_260
@@ -55,12 +57,12 @@ def measure(results: Results, params: ReportParams) -> Measured:
     catalog = results.catalog
     classes = None
     if results.truth is not None:
-        classes = truth.true_classes(catalog["TARGETID"].to_numpy(), catalog["Z"].to_numpy(), results.truth)
+        classes = true_classes(catalog["TARGETID"].to_numpy(), catalog["Z"].to_numpy(), results.truth)
     scored = np.isfinite(statistics.column(catalog, "SCORE"))
     strict = np.asarray(catalog["STRICT"].to_numpy(), dtype=np.bool_)
     held_out = scored & strict & (statistics.words(catalog, "SPLIT") != "FIT")
     if classes is not None:
-        held_out &= np.array([name == truth.ORDINARY for name in classes], dtype=np.bool_)
+        held_out &= np.array([name == ORDINARY for name in classes], dtype=np.bool_)
     accuracy = _accuracy(results, classes, params)
     levels = {level["alpha"]: level["r_min"] for level in results.claim.get("levels", [])}
     alphas = sorted(set(statistics.ALPHAS) | set(levels))
@@ -94,7 +96,7 @@ def ordinary_rows(results: Results, classes: Sequence[str | None] | None) -> lis
     wanted = np.isin(catalog["TARGETID"].to_numpy(), np.array(results.ordinary, dtype=np.int64))
     rows = np.flatnonzero(wanted).tolist()
     if classes is not None:
-        rows = [i for i in rows if classes[i] == truth.ORDINARY]
+        rows = [i for i in rows if classes[i] == ORDINARY]
     table = catalog.take(pa.array(rows, pa.int64())).to_pylist()
     return sorted(table, key=lambda row: (row["SURVEY"], row["PROGRAM"], row["HEALPIX"], row["TARGETID"]))
 
@@ -150,16 +152,16 @@ def _truth(
     for row in table:
         of_class = tested & (names == row["class"])
         row["n_tested"], row["n_listed"] = int(of_class.sum()), int((of_class & (q_value <= alphas[-1])).sum())
-    odd = judged & (names != truth.ORDINARY)
-    cuts = {key: truth.cut_at(value[judged], names[judged] == truth.ORDINARY, rate) for key, value in scores.items()}
+    odd = judged & (names != ORDINARY)
+    cuts = {key: cut_at(value[judged], names[judged] == ORDINARY, rate) for key, value in scores.items()}
     by_rank = [classes[i] for i in np.argsort(-np.where(np.isfinite(score), score, -np.inf), kind="stable")]
-    ordinary = tested & (names == truth.ORDINARY)
+    ordinary = tested & (names == ORDINARY)
     p_value = statistics.column(catalog, "P_VALUE")[ordinary]
     return {
         "false_positives": truth.false_positives(q_value[ordinary] <= alphas[-1]),
         "ordinary_p_values": statistics.p_value_figures(p_value),
-        "n_odd": int((known & (names != truth.ORDINARY)).sum()),
-        "n_ordinary": int((known & (names == truth.ORDINARY)).sum()),
+        "n_odd": int((known & (names != ORDINARY)).sum()),
+        "n_ordinary": int((known & (names == ORDINARY)).sum()),
         "n_judged": int(judged.sum()),
         "false_positive_rate": rate,
         "completeness": {key: float(np.mean(v[odd] > cuts[key])) if odd.any() else None for key, v in scores.items()},

@@ -5,94 +5,15 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from scipy import stats
 
-ORDINARY: Final = ""
-"""The class of an ordinary quasar."""
-
-Z_TOLERANCE: Final = 0.01
-"""A redshift further off than this, relative to 1 + z, is wrong (3000 km/s)."""
+from oddqso.shares import cut_at, share_interval, upper_limit
+from oddqso.simulation.truth import ORDINARY
 
 SNR_EDGES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, np.inf)
 """Bins of S/N in which completeness is counted."""
 
 TOP_LISTS: Final = (10, 30, 100, 300)
-
-
-def true_classes(target_id: NDArray[np.int64], z: NDArray[np.float64], truth: pa.Table) -> list[str | None]:
-    """What each spectrum is: "" for an ordinary quasar, a class for an odd one, None if the truth does not tell.
-
-    Parameters
-    ----------
-    target_id : (n_spec,) int64
-        DESI TARGETID.
-    z : (n_spec,) float64
-        Redshift at which the spectrum was judged.
-    truth : pa.Table
-        TARGETID, KIND, CLASS, Z_TRUE.
-
-    Returns
-    -------
-    list of str or None
-        The injected class; ``galaxy``, ``star``, ``sky`` or ``stuck`` for what is no quasar; ``wrong_redshift`` for a
-        quasar judged at a redshift off by more than 3000 km/s.
-
-    Examples
-    --------
-    >>> truth = pa.table({"TARGETID": [1, 2], "KIND": ["quasar", "star"], "CLASS": ["", ""], "Z_TRUE": [1.0, 0.0]})
-    >>> true_classes(np.array([2, 1, 3]), np.array([2.0, 1.0, 1.0]), truth)
-    ['star', '', None]
-    """
-    known = truth["TARGETID"].to_numpy()
-    order = np.argsort(known, kind="stable")
-    place = order[np.minimum(np.searchsorted(known[order], target_id), len(order) - 1)] if len(order) else None
-    if place is None:
-        return [None] * len(target_id)
-    names = np.array(truth["CLASS"].fill_null("").to_pylist(), dtype=np.str_)[place]
-    kinds = np.array(truth["KIND"].fill_null("").to_pylist(), dtype=np.str_)[place]
-    z_true = truth["Z_TRUE"].cast(pa.float64()).fill_null(np.nan).to_numpy()[place]
-    wrong = np.abs(z - z_true) > Z_TOLERANCE * (1 + z_true)
-    otherwise = np.where(kinds != "quasar", kinds, np.where(wrong, "wrong_redshift", ORDINARY))
-    found = np.where(names != "", names, otherwise).tolist()
-    return [name if here else None for name, here in zip(found, (known[place] == target_id).tolist(), strict=True)]
-
-
-def share_interval(n_found: int, n: int) -> tuple[float, float]:
-    """Jeffreys' 95 % interval of a share (Brown, Cai & DasGupta 2001).
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in share_interval(0, 10)]
-    [0.0, 0.217]
-    """
-    low = 0.0 if n_found == 0 else float(stats.beta.ppf(0.025, n_found + 0.5, n - n_found + 0.5))
-    high = 1.0 if n_found == n else float(stats.beta.ppf(0.975, n_found + 0.5, n - n_found + 0.5))
-    return low, high
-
-
-def upper_limit(n_found: int, n: int) -> float:
-    """Clopper & Pearson's one-sided 95 % upper limit of a share.
-
-    Examples
-    --------
-    >>> round(upper_limit(0, 299), 4)
-    0.01
-    """
-    return 1.0 if n_found >= n else float(stats.beta.ppf(0.95, n_found + 1, n - n_found))
-
-
-def cut_at(score: NDArray[Any], ordinary: NDArray[np.bool_], false_positive_rate: float) -> float:
-    """The lowest cut that at most this share of ordinary spectra exceed; infinite if there are none.
-
-    Examples
-    --------
-    >>> cut_at(np.arange(100.0), np.ones(100, bool), 0.02)
-    97.0
-    """
-    null = np.sort(score[ordinary & np.isfinite(score)])[::-1]
-    return float(null[int(false_positive_rate * len(null))]) if len(null) else float("inf")
 
 
 def completeness(

@@ -15,7 +15,7 @@ from oddqso.reports.page import Plot, render_page
 from oddqso.reports.params import ReportParams
 from oddqso.reports.results import Results
 from oddqso.reports.style import save, styled
-from oddqso.reports.truth import ORDINARY
+from oddqso.simulation.truth import ORDINARY
 
 _HEAD = 4
 _CURVE: NDArray[np.float64] = np.geomspace(0.005, 0.5, 60)

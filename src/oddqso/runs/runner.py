@@ -97,7 +97,7 @@ class Runner:
                 "seed": self.seed,
                 "params": params.model_dump(mode="json"),
                 "reads": [prints[name] for name in stage.reads],
-                "inventory": stage.inventory(self.input, params) if stage.inventory else "",
+                "inventory": stage.inventory(self.input, self.directory.root, params) if stage.inventory else "",
             }
             prints[stage.name] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return prints
@@ -193,7 +193,7 @@ class Runner:
         tasks = [
             Task(
                 stage,
-                Context(self.input, self.seed, stage.name, shard["name"]),
+                Context(self.input, self.directory.root, self.seed, stage.name, shard["name"]),
                 tuple(
                     self.directory.stage(name) / f"{shard['name']}.arrow"
                     if kinds[name] == "map"
@@ -235,7 +235,7 @@ class Runner:
             progress.advance(max(done - told, 0.0))
             told = max(done, told)
 
-        context = replace(Context(self.input, self.seed, stage.name), progress=tell)
+        context = replace(Context(self.input, self.directory.root, self.seed, stage.name), progress=tell)
         try:
             with one_thread():
                 stage.function(context, *inputs, params=self.params[stage.name], out=out)

@@ -23,6 +23,8 @@ class Context:
     ----------
     input : Path
         The folder that the run was pointed at.
+    run : Path
+        The run's directory. What people put there, as verdicts, a stage may read if its inventory names it.
     seed : int
         The run's seed.
     stage : str
@@ -34,6 +36,7 @@ class Context:
     """
 
     input: Path
+    run: Path
     seed: int
     stage: str
     shard: str | None = None
@@ -69,7 +72,8 @@ class Stage:
         A gather stage that finds in ``out`` what a killed attempt left there, and goes on from it.
         Others find ``out`` empty.
     inventory : callable, optional
-        ``inventory(input, params)`` names the state of the outside files that the stage reads; part of its fingerprint.
+        ``inventory(input, run, params)`` names the state of the files that the stage reads besides other stages: in the
+        input, or put into the run's directory by people. Part of its fingerprint.
     """
 
     name: str
@@ -79,4 +83,4 @@ class Stage:
     params: type[Params]
     version: int = 1
     resumable: bool = False
-    inventory: Callable[[Path, Any], str] | None = None
+    inventory: Callable[[Path, Path, Any], str] | None = None

@@ -30,7 +30,7 @@ def report(
     from oddqso.reports.results import Results
     from oddqso.reports.write import write_report
 
-    directory = RunDirectory(released.parent)
+    directory = RunDirectory(context.run)
     catalog = pq.read_table(released / "catalog.parquet")
     target_id = catalog["TARGETID"].to_numpy()
     waterfall = read_json(released / "waterfall.json")
@@ -71,7 +71,7 @@ def report(
     write_report(results, out, params)
 
 
-def inventory(root: Path, params: ReportParams) -> str:
+def inventory(root: Path, run: Path, params: ReportParams) -> str:
     """The state of the truth table of a simulated survey, if there is one."""
     path = root / TRUTH
     return f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else ""

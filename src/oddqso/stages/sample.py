@@ -55,7 +55,7 @@ def read_shard(folder: Path, shard: str | None) -> pa.Table:
     return pq.read_table(folder / "sample.parquet", filters=[("SHARD", "=", shard)])
 
 
-def inventory(root: Path, params: SampleParams) -> str:
+def inventory(root: Path, run: Path, params: SampleParams) -> str:
     """The state of the input files: names, sizes and times of change."""
     from oddqso.desi.paths import find_inputs
     from oddqso.desi.paths import inventory as state

@@ -1,0 +1,5 @@
+"""``python -m oddqso.cli``."""
+
+from oddqso.cli import main
+
+main()
