@@ -55,10 +55,12 @@ def test_however_bright_every_direction_has_a_width(linear):
     sharp = copy.deepcopy(linear)
     sharp.log_sigma_rest.fill_(-9)
     sharp.log_sigma_observed.fill_(-9)
-    sharp.table[:, 9:11] = sharp.table[:, 7:9] * (1 + 1e-4 * sharp.table[:, 5:7])  # hardly to be told apart
+    sharp.log_excess.fill_(-6)
+    sharp.table[:, 7:9] *= 1e3
+    sharp.table[:, 9:11] = sharp.table[:, 7:9] + 1e-2 * sharp.table[:, 5:7]  # hardly to be told apart
     frame, _, _, flux, ivar = _draw(sharp, snr=2e4)
     covariance = _posterior(sharp, frame, flux, ivar).covariance
-    assert float(torch.linalg.eigvalsh((covariance + covariance.mT) / 2).min()) > 0
+    torch.linalg.cholesky(covariance[:, :11, :11])  # as the sampling of latents needs it
 
 
 def test_brightness_is_free(linear):

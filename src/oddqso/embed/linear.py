@@ -141,7 +141,7 @@ class LinearModel(nn.Module):
                 averaged if turn < self.n_robust else None,
             )  # fmt: skip
             model = project(self.table, frame, coefficient) * transmission * amplitude[:, None]
-        covariance = torch.linalg.inv(precision)
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))  # safe, whatever the scales
         return Posterior(amplitude, coefficient[:, 1:], precision, covariance, plain, model)
 
     def _averaged_table(self) -> Tensor:
