@@ -45,23 +45,26 @@ def spectrum_views(directory: RunDirectory, target_ids: list[int]) -> list[Spect
     for shard, members in by_shard.items():
         tables = [read_table(directory.stage(name) / f"{shard}.arrow") for name in ("ingest", "prepare", "embed")]
         rows = np.flatnonzero(np.isin(tables[0]["TARGETID"].to_numpy(), np.array(members, dtype=np.int64)))
-        for row in rows:
-            view = _view(*(table.slice(int(row), 1) for table in tables))
-            views[view.target_id] = view
+        found = views_of(*(table.take(rows) for table in tables))
+        views |= {view.target_id: view for view in found}
     return [views[target_id] for target_id in target_ids]
 
 
-def _view(ingested: pa.Table, prepared: pa.Table, embedded: pa.Table) -> SpectrumView:
+def views_of(ingested: pa.Table, prepared: pa.Table, embedded: pa.Table) -> list[SpectrumView]:
+    """Each row of three tables of the same spectra, as it is shown."""
     seen: Any = evidence(ingested, prepared, embedded)
-    return SpectrumView(
-        target_id=int(seen.target_id[0]),
-        z=float(seen.z[0]),
-        wave=seen.wave,
-        flux=seen.flux[0],
-        ivar=seen.ivar[0],
-        model=seen.model[0],
-        model_sigma=seen.model_sigma[0],
-    )
+    return [
+        SpectrumView(
+            target_id=int(seen.target_id[row]),
+            z=float(seen.z[row]),
+            wave=seen.wave,
+            flux=seen.flux[row],
+            ivar=seen.ivar[row],
+            model=seen.model[row],
+            model_sigma=seen.model_sigma[row],
+        )
+        for row in range(len(seen))
+    ]
 
 
 def catalog_row(directory: RunDirectory, target_id: int) -> dict[str, Any]:
