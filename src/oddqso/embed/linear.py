@@ -141,7 +141,8 @@ class LinearModel(nn.Module):
                 averaged if turn < self.n_robust else None,
             )  # fmt: skip
             model = project(self.table, frame, coefficient) * transmission * amplitude[:, None]
-        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))  # safe, whatever the scales
+        root, failed = torch.linalg.cholesky_ex(precision)  # safe whatever the scales; fails on what is not finite
+        covariance = torch.where(failed[:, None, None] > 0, torch.nan, torch.cholesky_inverse(root))
         return Posterior(amplitude, coefficient[:, 1:], precision, covariance, plain, model)
 
     def _averaged_table(self) -> Tensor:
