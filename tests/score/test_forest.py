@@ -33,6 +33,15 @@ def test_blocks_do_not_show():
     np.testing.assert_array_equal(forest(x), np.concatenate([forest(x[:700]), forest(x[700:])]))
 
 
+def test_threads_do_not_show():
+    rng = np.random.default_rng(0)
+    forest = fit_forest(rng.normal(size=(300, 3)), FitParams(forest_trees=10), 0)
+    x = rng.normal(size=(1001, 3)).astype(np.float32)
+    for n_thread in (2, 3):
+        np.testing.assert_array_equal(forest(x, n_thread), forest(x))
+    assert forest(x[:1], 2).shape == (1,)
+
+
 def test_unfitted_it_says_so():
     with pytest.raises(StageError, match="not fitted"):
         ForestScore()(make_evidence(1))
