@@ -54,6 +54,11 @@ class Sample:
         flux = np.clip(np.nan_to_num(spectra.flux), -CLIP, CLIP)
         return cls(spectra.target_id, spectra.z, flux, spectra.ivar, spectra.wave, embedded.latent, teaches)
 
+    def __getitem__(self, rows: Any) -> "Sample":
+        """Some of the spectra."""
+        names = ("target_id", "z", "flux", "ivar", "latent", "teaches")
+        return Sample(wave=self.wave, **{name: getattr(self, name)[rows] for name in names})
+
     @classmethod
     def joined(cls, parts: list["Sample"]) -> "Sample":
         """Several samples as one."""

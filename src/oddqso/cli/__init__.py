@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddqso import __version__
-from oddqso.cli import running, simulating
+from oddqso.cli import running, simulating, validating
 from oddqso.errors import OddqsoError
 
 app = typer.Typer(
@@ -19,7 +19,8 @@ app = typer.Typer(
     help="Find strange quasars in DESI spectra.",
 )
 for command in (
-    running.init, running.run, running.status, running.show, running.report, simulating.simulate, simulating.demo
+    running.init, running.run, running.status, running.show, running.report, simulating.simulate, simulating.demo,
+    validating.gate, validating.entrap,
 ):  # fmt: skip
     app.command()(command)
 

@@ -58,11 +58,14 @@ class Composition:
         Share of odd spectra in it; None takes them as they come.
     ordinary_share : float
         Share of the pool's ordinary spectra that enter, at random, so that no two replicates hold the same.
+    calibration_share : float, optional
+        CALIBRATION's part, if it is not that of the run.
     """
 
     name: str
     odd_share: float | None = None
     ordinary_share: float = 0.9
+    calibration_share: float | None = None
 
 
 COMPOSITIONS: Final = (Composition("as simulated"), Composition("2 % odd", 0.02), Composition("0.5 % odd", 0.005))
@@ -107,7 +110,7 @@ def draw(
     composition : Composition
         How many of them enter.
     calibration_share : float
-        CALIBRATION's part of CALIBRATION and TEST together.
+        CALIBRATION's part of CALIBRATION and TEST together, unless the composition says otherwise.
     rng : Generator
         For the choice and for the split.
 
@@ -119,12 +122,13 @@ def draw(
     (24, 56, 8)
     """
     ordinary, odd = np.flatnonzero(~pool.odd), np.flatnonzero(pool.odd)
-    n_ordinary = round(composition.ordinary_share * len(ordinary))
-    share = composition.odd_share
+    n_ordinary, share = round(composition.ordinary_share * len(ordinary)), composition.odd_share
+    if share:  # if there are too few odd ones for their share, fewer ordinary ones enter
+        n_ordinary = min(n_ordinary, int(len(odd) * (1 - share) / share))
     wanted = len(odd) if share is None else round(n_ordinary * share / (1 - share))
     rows = np.append(rng.permutation(ordinary)[:n_ordinary], rng.permutation(odd)[:wanted])
     rows = rng.permutation(rows)
-    n_calibration = round(calibration_share * len(rows))
+    n_calibration = round((composition.calibration_share or calibration_share) * len(rows))
     return rows[:n_calibration], rows[n_calibration:]
 
 

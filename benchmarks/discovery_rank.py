@@ -1,0 +1,182 @@
+"""Ours and its rivals on one survey: who finds which class, at which false-positive rate.
+
+Everything is judged on held-out spectra, CALIBRATION and TEST. Cuts, precision and what is ordinary come from the fixed
+survey, whose composition nobody touched; a second survey of the same recipe, in which six of ten quasars carry a
+planted anomaly, passes through the same frozen pipeline and only adds members to the classes.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from discovery_rivals import NAMES, Sample, fit_rivals
+from oddqso.runs.files import read_table
+from oddqso.shares import cut_at, share_interval
+from oddqso.simulation.injections import INJECTIONS
+from oddqso.simulation.truth import ORDINARY, true_classes
+
+RATES, TOPS, SNR_EDGES, BRIGHT = (1e-3, 1e-2), (100, 500), (0.0, 1.0, 2.0, 5.0, np.inf), 5.0
+
+NOT_FOUND = {
+    "arm_offset": "a step of less than 10 % is within what the calibration of ordinary spectra does at an arm's end",
+}
+"""Why a class may stay at zero; whatever is missing here and stays at zero is UNEXPLAINED."""
+
+
+def scores_of(run: Path, survey: Path, extra: Path, extra_survey: Path, seed: int) -> dict[str, Any]:
+    """Scores of all judged spectra by ours and by each rival, with class, S/N and from which survey they are."""
+    sample = Sample.read(run)
+    rivals = fit_rivals(sample[sample.teaches], seed)
+    catalog = pq.read_table(run / "release" / "catalog.parquet")
+    truth = pq.read_table(survey / "truth.parquet")
+    order = np.argsort(sample.target_id)
+    rows = order[np.searchsorted(sample.target_id, catalog["TARGETID"].to_numpy(), sorter=order)]
+    main = _columns(catalog, truth, from_extra=False)
+    main |= {name: rival(sample)[rows] for name, rival in rivals.items()}
+    held = main.pop("split") != "FIT"
+    parts = [{name: values[held] for name, values in main.items()}, *_extra(run, extra, extra_survey, rivals)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _extra(run: Path, extra: Path, survey: Path, rivals: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the second survey with a planted anomaly, through the frozen pipeline of the first."""
+    from oddqso.embed.encoding import encode, load_model
+    from oddqso.spectra import Spectra
+    from oddqso.stages.published import Published
+
+    published, model, truth = Published.open(run), load_model(run / "train"), pq.read_table(survey / "truth.parquet")
+    planted = {injection.name for injection in INJECTIONS}
+    parts = []
+    for path in sorted((extra / "prepare").glob("*.arrow")):
+        judged = published(read_table(extra / "ingest" / path.name))
+        prepared = read_table(path)
+        sample = Sample.of(prepared, encode(model, Spectra.from_table(prepared)))
+        part = _columns(judged.append_column("SPLIT", prepared["SPLIT"]), truth, from_extra=True)
+        part |= {name: rival(sample) for name, rival in rivals.items()}
+        wanted = np.isin(part["class"], list(planted))
+        part.pop("split")
+        parts.append({name: values[wanted] for name, values in part.items()})
+    return parts
+
+
+def _columns(table: pa.Table, truth: pa.Table, *, from_extra: bool) -> dict[str, Any]:
+    classes = true_classes(table["TARGETID"].to_numpy(), table["Z"].to_numpy(), truth)
+    score, snr = (table[name].to_numpy(zero_copy_only=False).astype(float) for name in ("SCORE", "SNR"))
+    return {
+        "class": np.array(["unknown" if name is None else name for name in classes], dtype="U24"),
+        "snr": snr,
+        "z": table["Z"].to_numpy(),
+        "strict": table["STRICT"].to_numpy(),
+        "extra": np.full(len(score), from_extra),
+        "ours": score,
+        "split": np.array(table["SPLIT"].to_pylist()),
+    }
+
+
+def compare(scores: dict[str, Any]) -> dict[str, Any]:
+    """Completeness, AUC and precision of each method, by class and S/N; and who is best."""
+    classes, snr, main = scores["class"], scores["snr"], ~scores["extra"]
+    ordinary = main & (classes == ORDINARY)
+    names = [injection.name for injection in INJECTIONS if (classes == injection.name).any()]
+    contaminants = sorted(set(classes[main].tolist()) - {ORDINARY, "unknown"} - {i.name for i in INJECTIONS})
+    methods = {}
+    for method in ("ours", *NAMES):
+        score = np.where(np.isfinite(scores[method]), scores[method], -np.inf)
+        cuts = {rate: cut_at(score[main], ordinary[main], rate) for rate in RATES}
+        null = np.sort(score[ordinary])
+        table = []
+        for name in (*names, *contaminants):
+            here = classes == name
+            row: dict[str, Any] = {"class": name, "planted": name in names, "n": int(here.sum())}
+            row["auc"] = round(_auc(score[here], null), 3)
+            for rate, cut in cuts.items():
+                row[f"at_{rate:g}"] = _share((score > cut)[here])
+            row["by_snr"] = [
+                {"snr_min": low, "snr_max": None if np.isinf(high) else high, **_share((score > cuts[1e-2])[bin_])}
+                for low, high in pairwise(SNR_EDGES)
+                if (bin_ := here & (snr >= low) & (snr < high)).any()
+            ]
+            table.append(row)
+        own = [row for row in table if row["planted"]]
+        top = np.argsort(-score[main], kind="stable")
+        odd = (classes[main] != ORDINARY)[top]
+        methods[method] = {
+            "completeness_1e3": _mean(own, "at_0.001"), "completeness_1e2": _mean(own, "at_0.01"),
+            "completeness_1e3_bright": _bright(score, cuts[1e-3], classes, names, snr),
+            "auc": round(float(np.mean([row["auc"] for row in own])), 4),
+            "precision": {str(n): round(float(odd[:n].mean()), 4) for n in TOPS}, "classes": table,
+        }  # fmt: skip
+    best = max(NAMES, key=lambda name: methods[name]["completeness_1e3"])
+    return {
+        "n_ordinary": int(ordinary.sum()), "n_main": int(main.sum()), "n_extra": int((~main).sum()),
+        "n_classes": len(names), "methods": methods, "best_other": best,
+        "se": _standard_errors(scores, ordinary, names, best), "zeros": _zeros(scores, ordinary, names),
+    }  # fmt: skip
+
+
+def _auc(odd: Any, null: Any) -> float:
+    """Probability that an odd one scores higher than an ordinary one, ties counted half."""
+    below, upto = np.searchsorted(null, odd, side="left"), np.searchsorted(null, odd, side="right")
+    return float((below + upto).mean() / (2 * len(null)))
+
+
+def _share(found: Any) -> dict[str, Any]:
+    n, k = len(found), int(found.sum())
+    low, high = share_interval(k, n)
+    return {"n": n, "found": k, "share": round(k / n, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> float:
+    return round(float(np.mean([row[key]["share"] for row in rows])), 4)
+
+
+def _bright(score: Any, cut: float, classes: Any, names: list[str], snr: Any) -> float:
+    bright = snr > BRIGHT
+    return round(float(np.mean([(score > cut)[bright & (classes == n)].mean() for n in names])), 4)
+
+
+def _standard_errors(scores: dict[str, Any], ordinary: Any, names: list[str], best: str) -> dict[str, float]:
+    """Of the mean completeness at 1e-3, over ordinary and odd spectra drawn again (bootstrap), and of its ratio."""
+    rng = np.random.default_rng(0)
+    values: dict[str, list[float]] = {"ours": [], best: [], "ratio": []}
+    members = [np.flatnonzero(scores["class"] == name) for name in names]
+    null = np.flatnonzero(ordinary)
+    for _ in range(200):
+        drawn_null, drawn = rng.choice(null, len(null)), [rng.choice(rows, len(rows)) for rows in members]
+        for method in ("ours", best):
+            score = np.where(np.isfinite(scores[method]), scores[method], -np.inf)
+            cut = np.partition(score[drawn_null], -int(1e-3 * len(null)) - 1)[-int(1e-3 * len(null)) - 1]
+            values[method].append(float(np.mean([(score[rows] > cut).mean() for rows in drawn])))
+        values["ratio"].append(values["ours"][-1] / max(values[best][-1], 1e-9))
+    return {name: round(float(np.std(some)), 4) for name, some in values.items()}
+
+
+def _zeros(scores: dict[str, Any], ordinary: Any, names: list[str]) -> list[dict[str, Any]]:
+    """Classes of which not one at S/N > 5 is found at a false-positive rate of 1 %, each with the reason."""
+    cut = cut_at(scores["ours"][~scores["extra"]], ordinary[~scores["extra"]], 1e-2)
+    zeros = []
+    for name in names:
+        here = (scores["class"] == name) & (scores["snr"] > BRIGHT)
+        if here.any() and not (scores["ours"][here] > cut).any():
+            zeros.append({"class": name, "n": int(here.sum()), "why": NOT_FOUND.get(name, "") or "UNEXPLAINED"})
+    return zeros
+
+
+def correlations(scores: dict[str, Any]) -> dict[str, Any]:
+    """Rank correlation of the final score with S/N and z on held-out spectra that are ordinary in truth."""
+    from scipy.stats import spearmanr
+
+    here = ~scores["extra"] & (scores["class"] == ORDINARY) & np.isfinite(scores["ours"])
+    found = {}
+    for name in ("snr", "z"):
+        found[f"score_{name}_corr"] = round(float(spearmanr(scores["ours"][here], scores[name][here])[0]), 4)
+        found[f"score_{name}_corr_se"] = round(1 / float(np.sqrt(here.sum())), 4)
+    top = scores["ours"] > cut_at(scores["ours"][here], np.ones(int(here.sum()), bool), 1e-2)
+    for name in ("snr", "z"):
+        third = np.searchsorted(np.quantile(scores[name][here], [1 / 3, 2 / 3]), scores[name][here & top])
+        found[f"top_1_percent_by_{name}"] = [round(float((third == k).mean()), 3) for k in range(3)]
+    return found
