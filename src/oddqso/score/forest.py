@@ -113,7 +113,8 @@ def fit_forest(x: NDArray[Any], params: FitParams, seed: int) -> Forest:
 
 def _tree(tree: Any, units: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     """Feature, cut, first child and path length of a tree of scikit-learn, its children side by side."""
-    order, child = [0], []
+    order: list[int] = [0]
+    child: list[int] = []
     for node in order:  # grows while it is walked: breadth first
         leaf = tree.children_left[node] < 0
         child.append(len(child) if leaf else len(order))
@@ -159,7 +160,6 @@ class ForestScore:
         """Active units and trees."""
         if self.units is None or self.forest is None:
             return {}
-        forest = self.forest
         names = [f.name for f in fields(self.forest)]
         return self.units.to_arrays() | {name: np.asarray(getattr(self.forest, name)) for name in names}
 

@@ -42,6 +42,15 @@ class FitParams(Params):
     """Number of trees of the Isolation Forest."""
     forest_samples: int = Field(256, ge=2)
     """Spectra that one tree sees."""
+    knn_neighbors: int = Field(16, ge=1)
+    """Nearest spectra whose mean distance is the score KNN."""
+    knn_reference: int = Field(10_000, ge=1)
+    """At most this many spectra to be near to; time and memory grow with them."""
+    pyod: tuple[str, ...] = ()
+    """Detectors of the package PyOD to use as well, by the names of their classes, as "LOF"; each becomes PYOD_<NAME>.
+    Those whose scores depend on which spectra are scored together, as "ECOD", are refused."""
+    pyod_reference: int = Field(5_000, ge=2)
+    """At most this many spectra teach a detector of PyOD."""
 
 
 class ScoreParams(Params):
@@ -66,6 +75,8 @@ class ScoreParams(Params):
     """Widths (standard deviation) of the broad matched filters [native pixels of 0.8 Angstrom]."""
     coherence: float = Field(0.2, ge=0, le=1)
     """Share of the model's error that all pixels under one filter have in common; 0 takes pixels as independent."""
+    join_length_angstrom: float = Field(200.0, gt=0)
+    """Pixels count for the step at an arm join with a weight that falls by e over this distance from it [Angstrom]."""
     line_scatter: float = Field(2.0, ge=0)
     """Scatter of the strength of forbidden lines among ordinary quasars, in units of their mean strength; wide, for the
     distribution has a long tail."""
@@ -76,3 +87,12 @@ class ScoreParams(Params):
     where the model has none."""
     sky_noise_factor: float = Field(1.0, ge=1)
     """Noise is multiplied by this inside strong sky lines and deep telluric bands."""
+
+
+class DetectorParams(Params):
+    """What a detector is made with."""
+
+    fit: FitParams = FitParams()
+    """How the latent detectors learn what is ordinary."""
+    score: ScoreParams = ScoreParams()
+    """How the residual detectors look at a spectrum."""
