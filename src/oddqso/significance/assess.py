@@ -1,24 +1,35 @@
 """From raw scores to one score, rank, p-value and q-value, and to what may be claimed."""
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from oddqso.errors import ConfigError, DataError
+from oddqso.errors import DataError
+from oddqso.significance.apply import (
+    CELLS,
+    MERGED,
+    REST,
+    Rows,
+    TailMaps,
+    floats,
+    merged_score,
+    published,
+    require,
+    rows_of,
+    scores_of,
+    side_of,
+    tail_probability,
+)
 from oddqso.significance.claim import Claim, claim
 from oddqso.significance.conformal import grouped_conformal_p, q_values
 from oddqso.significance.flatness import flatness
-from oddqso.significance.merge import cauchy_merge
+from oddqso.significance.groups import calibration_groups
+from oddqso.significance.labels import Labels
 from oddqso.significance.normalize import fit_tail_map
 from oddqso.significance.params import SignificanceParams
-from oddqso.spectra import UNSCORABLE
-
-MERGED: Final = "MERGED"
-"""The name under which the merged score's tail map is kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +51,7 @@ class Assessment:
     table: pa.Table
     claim: Claim
     flatness: dict[str, Any]
-    tail_maps: dict[str, dict[str, dict[str, NDArray[Any]]]]
+    tail_maps: dict[str, TailMaps]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,21 +59,21 @@ class _Facts:
     """What is known of each of ``n_spec`` spectra besides its scores."""
 
     target_id: NDArray[np.int64]
-    z: NDArray[np.float64]
-    log_snr: NDArray[np.float64]
+    rows: Rows
     strict: NDArray[np.bool_]
     split: NDArray[Any]
-    cell: NDArray[Any]
     group: NDArray[Any]
-    scorable: NDArray[np.bool_]
+    odd: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
 
 
-def assess(table: pa.Table, params: SignificanceParams) -> Assessment:
+def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = None) -> Assessment:
     """Normalize each score, merge, normalize again, calibrate TEST on CALIBRATION, adjust for multiple tests.
 
     The normalization is learned from CALIBRATION and TEST together, without a look at which is which, so an ordinary
     TEST spectrum stays exchangeable with the CALIBRATION ones and the p-values stay valid (Marandon et al. 2024). FIT
-    spectra, which the model has seen and fits better than any other, are normalized among themselves.
+    spectra, which the model has seen and fits better than any other, are normalized among themselves. Labels move no
+    score: they take spectra out of the calibration, and no more.
 
     Parameters
     ----------
@@ -70,62 +81,45 @@ def assess(table: pa.Table, params: SignificanceParams) -> Assessment:
         TARGETID, Z, SNR, COVERAGE, STRICT, SPLIT, QUALITY and SCORE_<NAME>, one row a spectrum.
     params : SignificanceParams
         Settings.
+    labels : Labels, optional
+        What people found in CALIBRATION.
 
     Raises
     ------
     DataError
-        If a column is missing or a TARGETID stands twice.
+        If a column is missing, a TARGETID stands twice, or a label is on a spectrum outside CALIBRATION.
     ConfigError
         If the settings merge a detector that there is not.
     """
-    facts = _facts(table, params)
-    scores = {
-        name.removeprefix("SCORE_"): np.where(facts.scorable, _floats(table, name), np.nan)
-        for name in table.column_names
-        if name.startswith("SCORE_")
-    }
-    missing = set(params.merged) - set(scores)
-    if missing:
-        raise ConfigError(
-            f"significance.merged names {', '.join(sorted(missing))}, but the scores are {', '.join(scores) or 'none'}"
-        )
-    tails, tail_maps = {}, {}
-    for name, score in scores.items():
-        tails[name], tail_maps[name] = _tail_probability(score, facts, params)
-    merged = cauchy_merge(np.column_stack([tails[name] for name in params.merged]), params)
-    p_hat, tail_maps[MERGED] = _tail_probability(merged, facts, params)
-    final = (-np.log10(p_hat)).astype(np.float32)  # p-values are made from the number that is published
+    facts = _facts(table, params, labels)
+    scores = scores_of(table, facts.rows, params)
+    tail_maps = {name: _learn(score, facts, params) for name, score in scores.items()}
+    tails = {name: _judge(score, facts, tail_maps[name], params) for name, score in scores.items()}
+    merged = merged_score(tails, params)
+    tail_maps[MERGED] = _learn(merged, facts, params)
+    final = published(_judge(merged, facts, tail_maps[MERGED], params))
+    score = _values(final)  # p-values are made from the number that is published
 
     columns: dict[str, pa.Array] = {"TARGETID": pa.array(facts.target_id)}
-    for name, score in scores.items():
-        tail = (-np.log10(tails[name])).astype(np.float32)
-        columns[f"RANK_{name}"] = _ranks(tail, score, facts.target_id)
-        columns[f"TAIL_{name}"] = pa.array(tail, mask=~np.isfinite(tail))
-    columns["SCORE"] = pa.array(final, mask=~np.isfinite(final))
-    columns["RANK"] = _ranks(final, merged, facts.target_id)
-    significance, made = _significance(final, facts, params)
+    for name, raw in scores.items():
+        tail = published(tails[name])
+        columns[f"RANK_{name}"] = _ranks(_values(tail), raw, facts.target_id)
+        columns[f"TAIL_{name}"] = tail
+    columns["SCORE"] = final
+    columns["RANK"] = _ranks(score, merged, facts.target_id)
+    significance, made = _significance(score, facts, params)
     held_out = (facts.split == "CALIBRATION") & facts.strict
-    named = {"SCORE": final} | {name: -np.log10(tail) for name, tail in tails.items()}
+    named = {"SCORE": score} | {name: -np.log10(tail) for name, tail in tails.items()}
     flat = {
-        name: flatness(values[held_out], facts.log_snr[held_out], facts.z[held_out]) for name, values in named.items()
+        name: flatness(values[held_out], facts.rows.log_snr[held_out], facts.rows.z[held_out])
+        for name, values in named.items()
     }
     return Assessment(pa.table(columns | significance), made, flat, tail_maps)
 
 
-def flat_maps(tail_maps: dict[str, dict[str, dict[str, NDArray[Any]]]]) -> dict[str, NDArray[Any]]:
-    """All arrays of all tail maps under one name each, for one ``.npz``: ``<detector>; <cell>; <array>``.
-
-    Examples
-    --------
-    >>> list(flat_maps({"GMM": {"fit, all": {"level": np.ones(2)}}}))
-    ['GMM; fit, all; level']
-    """
-    return {
-        f"{name}; {cell}; {key}": array
-        for name, cells in tail_maps.items()
-        for cell, arrays in cells.items()
-        for key, array in arrays.items()
-    }
+def _values(published: pa.Array) -> NDArray[np.float32]:
+    """A published column as float32; null is NaN."""
+    return np.asarray(published.to_numpy(zero_copy_only=False), dtype=np.float32)
 
 
 def _significance(
@@ -133,7 +127,7 @@ def _significance(
 ) -> tuple[dict[str, pa.Array], Claim]:
     """P_VALUE, Q_VALUE and GROUP, null except for TEST, and the claim."""
     scored = np.isfinite(score)
-    test, held = (scored & (facts.split == split) for split in ("TEST", "CALIBRATION"))
+    test, held = scored & (facts.split == "TEST"), scored & (facts.split == "CALIBRATION") & ~facts.odd
     group, held_group = facts.group[test], facts.group[held]
     p = grouped_conformal_p(score[test], group, score[held], held_group)
     q = np.empty(len(p))
@@ -149,31 +143,40 @@ def _significance(
     return columns, claim(score[test], group, q, score[held], held_group, params)
 
 
-def _tail_probability(
-    score: NDArray[Any], facts: _Facts, params: SignificanceParams
-) -> tuple[NDArray[np.float64], dict[str, dict[str, NDArray[Any]]]]:
-    """Tail probability of a score given S/N, z and cell; NaN where it cannot be known.
+def _learn(score: NDArray[Any], facts: _Facts, params: SignificanceParams) -> TailMaps:
+    """The maps of one score: of each side, what the model has seen and what it has not; of each cell, and of the rest.
 
-    A cell with too few spectra borrows the map of all of its side: of all that the model has seen, or of all others.
+    A cell with too few spectra has none; then there is one of all.
     """
-    p_hat = np.full(len(score), np.nan)
-    known = np.isfinite(score) & np.isfinite(facts.log_snr) & np.isfinite(facts.z)
-    seen = facts.split == "FIT"
-    maps: dict[str, dict[str, NDArray[Any]]] = {}
+    rows, limit = facts.rows, params.normalize
+    known = np.isfinite(score) & np.isfinite(rows.log_snr) & np.isfinite(rows.z)
+    maps: TailMaps = {}
+    for side, learn in _sides(facts, params).items():
+        chosen = {cell: known & learn & (rows.cell == cell) for cell in CELLS}
+        chosen = {cell: here for cell, here in chosen.items() if here.sum() >= limit.center_rows}
+        if len(chosen) < len(CELLS) and (known & learn).sum() >= 2:
+            chosen[REST] = known & learn
+        for cell, here in chosen.items():
+            taught = _some(here, facts.target_id, limit.max_rows)
+            tail_map = fit_tail_map(score[taught], rows.log_snr[taught], rows.z[taught], limit)
+            maps[f"{side}, {cell}"] = tail_map.to_arrays()
+    return maps
+
+
+def _judge(score: NDArray[Any], facts: _Facts, maps: TailMaps, params: SignificanceParams) -> NDArray[np.float64]:
+    """Tail probability of each spectrum under the maps of its own side, (n_spec,)."""
     if params.normalize.learn_from == "fit":
-        sides = {"fit": (known & seen, known)}
-    else:
-        sides = {"held out": (known & ~seen, known & ~seen), "fit": (known & seen, known & seen)}
-    for side, (learn, apply) in sides.items():
-        for cell in [*sorted(set(facts.cell.tolist())), "all"]:
-            rows = learn & (facts.cell == cell) if cell != "all" else learn
-            wanted = apply & ((facts.cell == cell) if cell != "all" else np.isnan(p_hat))
-            if rows.sum() >= (params.normalize.center_rows if cell != "all" else 2) and wanted.any():
-                taught = _some(rows, facts.target_id, params.normalize.max_rows)
-                tail_map = fit_tail_map(score[taught], facts.log_snr[taught], facts.z[taught], params.normalize)
-                maps[f"{side}, {cell}"] = tail_map.to_arrays()
-                p_hat[wanted] = tail_map(score[wanted], facts.log_snr[wanted], facts.z[wanted])
-    return p_hat, maps
+        return tail_probability(score, facts.rows, maps, "fit")
+    p_hat = np.full(len(score), np.nan)
+    for side, here in _sides(facts, params).items():
+        p_hat[here] = tail_probability(score[here], facts.rows[here], maps, side)
+    return p_hat
+
+
+def _sides(facts: _Facts, params: SignificanceParams) -> dict[str, NDArray[np.bool_]]:
+    """The spectra that teach the maps of each side."""
+    fit = facts.split == "FIT"
+    return {"fit": fit} | ({side_of(params): ~fit} if params.normalize.learn_from == "held_out" else {})
 
 
 def _some(rows: NDArray[np.bool_], target_id: NDArray[np.int64], at_most: int) -> NDArray[np.intp]:
@@ -195,38 +198,23 @@ def _ranks(primary: NDArray[Any], secondary: NDArray[Any], target_id: NDArray[np
     return pa.array(rank, mask=~known)
 
 
-def _facts(table: pa.Table, params: SignificanceParams) -> _Facts:
-    needed = ("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
-    missing = [name for name in needed if name not in table.column_names]
-    if missing:
-        raise DataError(f"the scores come without {', '.join(missing)} (found {', '.join(table.column_names)})")
+def _facts(table: pa.Table, params: SignificanceParams, labels: Labels | None) -> _Facts:
+    require(table, ("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY"))
     target_id = table["TARGETID"].to_numpy()
     if len(np.unique(target_id)) != len(target_id):
         values, counts = np.unique(target_id, return_counts=True)
         raise DataError(
             f"TARGETID {values[counts.argmax()]} stands {counts.max()} times; a sample names an object once"
         )
-    snr = _floats(table, "SNR")
-    strict = table["STRICT"].to_numpy()
-    sample = np.where(strict, "strict", "permissive")
-    coverage = np.where(_floats(table, "COVERAGE") >= params.normalize.coverage_full, "full", "partial")
-    group = sample if params.group_by_strict else np.full(len(snr), "all")
-    if params.group_snr:
-        bounds = ["0", *(f"{edge:g}" for edge in params.group_snr), "inf"]
-        bins = np.array([f"S/N {low}-{high}" for low, high in pairwise(bounds)])
-        group = np.char.add(np.char.add(group, ", "), bins[np.searchsorted(params.group_snr, snr, side="right")])
+    strict, split = table["STRICT"].to_numpy(), np.asarray(table["SPLIT"].to_pylist(), dtype="U11")
+    none = np.zeros(len(target_id), bool)
+    odd, seen = labels.among(target_id, split) if labels else (none, none)
     return _Facts(
         target_id=target_id,
-        z=_floats(table, "Z"),
-        log_snr=np.log10(np.maximum(snr, 1e-3)),  # a NaN stays NaN
+        rows=rows_of(table, params.normalize),
         strict=strict,
-        split=np.asarray(table["SPLIT"].to_pylist(), dtype="U11"),
-        cell=np.char.add(np.char.add(sample, ", "), coverage),
-        group=group,
-        scorable=(table["QUALITY"].to_numpy().astype(np.uint32) & np.uint32(UNSCORABLE)) == 0,
+        split=split,
+        group=calibration_groups(strict, floats(table, "SNR"), params),
+        odd=odd,
+        seen=seen,
     )
-
-
-def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
-    """A column as float64; null is NaN."""
-    return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -15,7 +15,8 @@ from oddqso.stages.rows import check_same_targets
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
     """Fill ``out`` with ``table.parquet``, ``tail_maps.npz``, ``claim.json`` and ``flatness.json``."""
-    from oddqso.significance.assess import assess, flat_maps
+    from oddqso.significance.apply import flat_maps
+    from oddqso.significance.assess import assess
 
     facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
     scores = scored.columns(
