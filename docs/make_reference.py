@@ -18,7 +18,7 @@ from oddqso.desi.survey import SurveyParams
 from oddqso.params import Params
 from oddqso.reports.metrics_page import metrics_page
 from oddqso.spectra.quality import UNSCORABLE, Quality
-from oddqso.stages import STAGES
+from oddqso.stages import BRANCHES, STAGES
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "*This page is made from the code by `make docs`.*\n"
@@ -78,7 +78,17 @@ def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:
 def python_page() -> str:
     """The verbs in Python."""
     text = f"# In Python\n\n{MADE}\n`import oddqso` offers the verbs of the command line.\n"
-    for verb in (api.run, api.status, api.show, api.report, api.simulate, api.demo, api.init):
+    for verb in (
+        api.run,
+        api.status,
+        api.show,
+        api.report,
+        api.simulate,
+        api.demo,
+        api.init,
+        api.inject,
+        api.read_selection,
+    ):
         call = f"{verb.__name__}{_signature(verb)}"
         text += f"\n## oddqso.{verb.__name__}\n\n```python\n{call}\n```\n\n```text\n{inspect.getdoc(verb)}\n```\n"
     text += f"\n## oddqso.Run\n\n```text\n{inspect.getdoc(api.Run)}\n```\n"
@@ -95,9 +105,10 @@ def _signature(verb: object) -> str:
 def stages_page() -> str:
     """The stages and the quality bits."""
     text = f"# Stages and quality bits\n\n{MADE}\n| stage | kind | reads | version |\n|---|---|---|---|\n"
-    for stage in STAGES:
+    for stage in (*STAGES, *BRANCHES):
         text += f"| `{stage.name}` | {stage.kind} | {', '.join(stage.reads) or 'the input'} | {stage.version} |\n"
-    text += "\nA map stage works shard by shard; a gather stage sees all shards at once.\n\n"
+    text += "\nA map stage works shard by shard; a gather stage sees all shards at once. "
+    text += f"{' and '.join(f'`{stage.name}`' for stage in BRANCHES)} are made by `oddqso inject` alone.\n\n"
     text += "## Bits of QUALITY\n\n| bit | value | name | scored |\n|---|---|---|---|\n"
     for bit in Quality:
         scored = "no" if bit & UNSCORABLE else "yes"

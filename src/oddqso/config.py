@@ -16,8 +16,9 @@ from oddqso.errors import ConfigError
 from oddqso.params import Params
 from oddqso.prepare.params import PrepareParams
 from oddqso.reports.params import ReportParams
-from oddqso.score.params import FitParams, ScoreParams
+from oddqso.score.params import DetectorParams, FitParams, ScoreParams
 from oddqso.significance.params import SignificanceParams
+from oddqso.validation.params import EfficiencyParams, InjectParams
 
 
 class Settings(Params):
@@ -45,10 +46,15 @@ class Settings(Params):
     """The catalog files."""
     report: ReportParams = ReportParams()
     """The report."""
+    inject: InjectParams = InjectParams()
+    """Planting anomalies (`oddqso inject`)."""
+    efficiency: EfficiencyParams = EfficiencyParams()
+    """What is found of them."""
 
     def of_stages(self) -> dict[str, Params]:
         """The settings of each stage, by its name."""
-        return {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Params)}
+        sections = {name: value for name in type(self).model_fields if isinstance(value := getattr(self, name), Params)}
+        return sections | {"fit": DetectorParams(fit=self.fit, score=self.score)}
 
 
 def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:

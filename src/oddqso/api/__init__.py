@@ -1,11 +1,12 @@
 """The verbs of oddqso, for notebooks and for the command line."""
 
+from oddqso.api.injecting import Laboratory, inject, read_selection
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
 from oddqso.api.validating import entrap, gate
 from oddqso.validation.gate_params import GateParams
 
 __all__ = [
-    "STAGE_NAMES", "GateParams", "Run", "StageStatus", "demo", "entrap", "gate", "init", "report", "run", "show",
-    "simulate", "status",
+    "STAGE_NAMES", "GateParams", "Laboratory", "Run", "StageStatus", "demo", "entrap", "gate", "init", "inject",
+    "read_selection", "report", "run", "show", "simulate", "status",
 ]  # fmt: skip

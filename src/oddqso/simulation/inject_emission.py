@@ -134,11 +134,11 @@ def _coronal(parts: Parts, draws: Draws) -> Parts:
 
 
 EMISSION = (
-    Injection("weak_line", Kind.LIGHT, "share", 0.02, 0.3, 0.6, 5.0, _draw_weak, light=_weak),
+    Injection("weak_line", Kind.LIGHT, "share", 0.02, 0.3, 0.6, 5.0, _draw_weak, light=_weak, falling=True),
     Injection("extreme_iron", Kind.LIGHT, "factor", 3.0, 10.0, 0.2, 2.4, _draw_nothing, light=_iron),
     Injection("double_peaked", Kind.LIGHT, "dv_kms", 1500.0, 6000.0, 0.1, 2.3, _draw_double, light=_double),
     Injection("offset_broad", Kind.LIGHT, "dv_kms", 1000.0, 6000.0, 0.1, 1.6, _draw_offset, light=_offset),
-    Injection("changing_look", Kind.LIGHT, "share", 0.0, 0.3, 0.1, 1.6, _draw_dim, light=_dim),
+    Injection("changing_look", Kind.LIGHT, "share", 0.0, 0.3, 0.1, 1.6, _draw_dim, light=_dim, falling=True),
     Injection("nitrogen_rich", Kind.LIGHT, "ew", 3.0, 25.0, 1.5, 4.5, _draw_nitrogen, light=_nitrogen),
     Injection("oiii_outflow", Kind.LIGHT, "ew", 10.0, 200.0, 0.1, 0.9, _draw_outflow, light=_outflow, logarithmic=True),
     Injection("peaked_line", Kind.LIGHT, "factor", 2.0, 6.0, 0.5, 5.0, _draw_peaked, light=_peaked),

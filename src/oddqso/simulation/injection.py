@@ -46,6 +46,12 @@ class Injection:
         Redshifts at which the anomaly is inside 3600-9824 Angstrom.
     draw : function
         ``draw(rng, z, amplitude) -> draws``.
+    light, pixels, label : function, optional
+        What it does; one of the three, as its kind says.
+    logarithmic : bool
+        Whether a simulated survey draws the amplitude evenly in its logarithm.
+    falling : bool
+        Whether a *smaller* amplitude is odder.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Injection:
     pixels: Callable[[Float, Float, Float, Draws], tuple[Float, Float]] | None = None
     label: Callable[[float, Draws], float] | None = None
     logarithmic: bool = False
+    falling: bool = False
 
     def draw_amplitude(self, rng: np.random.Generator) -> float:
         """An amplitude, uniform in its range (in its logarithm where that is wide)."""

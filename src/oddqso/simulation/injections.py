@@ -16,24 +16,28 @@ from oddqso.simulation.inject_emission import EMISSION
 from oddqso.simulation.inject_mixture import MIXTURE
 from oddqso.simulation.injection import Draws, Float, Injection, Kind
 from oddqso.simulation.iron import iron
+from oddqso.simulation.probes import PROBES
 from oddqso.simulation.quasar import Parts
 
 INJECTIONS: Final[tuple[Injection, ...]] = (*ABSORPTION, *EMISSION, *MIXTURE, *ARTIFACTS)
 """Every injection class, in the order of the tables."""
 
+HELD_BACK: Final = ("felobal", "dust_bump", "offset_broad", "coronal_lines", "cross_talk", "scattered_light")
+"""Classes that no detector or setting may be tuned on. Their efficiency is told apart from that of the others."""
+
 
 def injection_named(name: str) -> Injection:
-    """The injection class of a name.
+    """The injection class, or the probe, of a name.
 
     Raises
     ------
     ConfigError
         If there is none.
     """
-    for injection in INJECTIONS:
+    for injection in (*INJECTIONS, *PROBES):
         if injection.name == name:
             return injection
-    raise ConfigError(f"no injection class {name!r}; choose from {', '.join(i.name for i in INJECTIONS)}")
+    raise ConfigError(f"no injection class {name!r}; choose from {', '.join(i.name for i in (*INJECTIONS, *PROBES))}")
 
 
 def split_light(wave: Float, flux: Float, ivar: Float, z: float) -> Parts:

@@ -32,7 +32,7 @@ _FACTS = ("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "QUALITY")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """What a finished run does to a spectrum, with nothing learned anew: model, detectors and normalization are its own.
+    """What a finished run does to a spectrum: model, detectors and normalization are its own, nothing is learned.
 
     Called with a table as the stage ingest makes it, it gives each row's final score, as if the spectrum had been one
     of the run's held-out ones. Rows of CALIBRATION and TEST that were not changed get exactly the run's own SCORE.
