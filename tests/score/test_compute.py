@@ -11,12 +11,13 @@ from oddqso.score.evidence import Evidence
 from oddqso.score.examples import make_evidence
 from oddqso.score.fit import fit_scores, load_fit, save_fit
 from oddqso.score.kl import KlScore
-from oddqso.score.params import FitParams, ScoreParams
+from oddqso.score.params import DetectorParams, FitParams, ScoreParams
 from oddqso.spectra import Quality
 from oddqso.testing import make_embedding
 
 PARAMS = ScoreParams()
-FIT = FitParams(forest_trees=20)
+NAMES = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "GMM", "KNN", "FOREST", "KL", "ELBO")
+FIT = DetectorParams(fit=FitParams(forest_trees=20))
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,9 @@ def test_the_columns_and_their_types(fitted):
     table = compute_scores(make_evidence(3), fitted, PARAMS)
     peaks = {"WAVE": pa.float64(), "SCALE": pa.int16(), "SIGN": pa.int8(), "SIGMA": pa.float32(), "DEPTH": pa.float32()}
     expected = {"TARGETID": pa.int64()}
-    expected |= {f"SCORE_{name}": pa.float32() for name in ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST", "KL")}
+    expected |= {f"SCORE_{name}": pa.float32() for name in NAMES}
     expected |= {f"PEAK_{band}_{key}": kind for band in ("NARROW", "BROAD") for key, kind in peaks.items()}
+    expected |= {"JOIN_STEP": pa.float32(), "JOIN_WAVE": pa.float32()}
     assert {field.name: field.type for field in table.schema} == expected
 
 
@@ -107,7 +109,9 @@ class Brightness(KlScore):
 
 def test_a_detector_of_another_package_gets_its_column(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: [_Point(Brightness)])
-    fitted = fit_scores(make_embedding(50), FitParams(forest_trees=5, plugins=True), np.random.default_rng(0))
+    fitted = fit_scores(
+        make_embedding(50), DetectorParams(fit=FitParams(forest_trees=5, plugins=True)), np.random.default_rng(0)
+    )
     table = compute_scores(make_evidence(3), fitted, PARAMS)
     np.testing.assert_array_equal(table["SCORE_BRIGHTNESS"], make_evidence(3).flux.mean(axis=1))
 

@@ -42,10 +42,13 @@ DETECTORS: Final = {
     "CHI2": "the mean squared whitened residual over good pixels",
     "NARROW": "the strongest matched filter a few pixels wide",
     "BROAD": "the strongest matched filter tens to hundreds of pixels wide",
+    "JOIN": "the step where two arms of the spectrograph meet",
     "LINES": "the strengths of the emission lines: all too weak, or one too strong",
     "GMM": "the latent density under a Gaussian mixture",
+    "KNN": "the mean distance to the nearest FIT spectra in latent space",
     "FOREST": "the Isolation Forest on active latents",
     "KL": "the divergence of the latent posterior from the prior",
+    "ELBO": "the evidence lower bound per pixel, with its sign turned",
 }
 """The detectors of oddqso and what each of them measures."""
 
@@ -136,7 +139,17 @@ def _peak_columns(name: str) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-_PEAKS: Final = _peak_columns("NARROW") + _peak_columns("BROAD")
+_PEAKS: Final = (
+    *_peak_columns("NARROW"),
+    *_peak_columns("BROAD"),
+    Column(
+        "JOIN_STEP", "float32", "", "phot.flux.density;arith.ratio",
+        "Flux on the red side minus flux on the blue side of an arm join, each as a share of the model", "score",
+    ),
+    Column(
+        "JOIN_WAVE", "float32", "Angstrom", "em.wl", "Observed wavelength of the join with the larger step", "score"
+    ),
+)  # fmt: skip
 
 
 def catalog_columns(detectors: Iterable[str] = DETECTORS) -> tuple[Column, ...]:

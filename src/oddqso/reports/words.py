@@ -23,8 +23,10 @@ FIRED: Final = 2.0
 """A detector fires where its tail probability is below 10 to the power of minus this."""
 
 NAMES: Final = {
-    "CHI2": "overall residual", "NARROW": "narrow feature", "BROAD": "broad feature", "LINES": "line strengths",
-    "GMM": "latent density", "FOREST": "latent isolation", "KL": "latent distance",
+    "CHI2": "overall residual", "NARROW": "narrow feature", "BROAD": "broad feature", "JOIN": "step between arms",
+    "LINES": "line strengths", "GMM": "latent density", "KNN": "distance to neighbors",
+    "FOREST": "latent isolation", "KL": "latent distance",
+    "ELBO": "cost to the model",
 }  # fmt: skip
 """Short names of the detectors."""
 

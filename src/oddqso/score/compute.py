@@ -3,11 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from oddqso.errors import DataError
 from oddqso.score.evidence import Evidence
 from oddqso.score.params import FitParams, ScoreParams
 from oddqso.score.protocol import Arrays, Explains, Score
-from oddqso.score.registry import SCORES, plugin_scores
+from oddqso.score.registry import scores_fitted
 
 
 def compute_scores(evidence: Evidence, fitted: dict[str, Arrays], params: ScoreParams) -> pa.Table:
@@ -46,13 +45,5 @@ def compute_scores(evidence: Evidence, fitted: dict[str, Arrays], params: ScoreP
 
 
 def make_scores(fitted: dict[str, Arrays], params: ScoreParams) -> tuple[Score, ...]:
-    """The detectors that were fitted, ready to be called, in the order of `SCORES`."""
-    ours = {kind.name for kind in SCORES}
-    kinds = SCORES + (plugin_scores() if set(fitted) - ours else ())
-    missing, unknown = ours - set(fitted), set(fitted) - {kind.name for kind in kinds}
-    if missing:
-        raise DataError(f"no fitted detector {', '.join(sorted(missing))}; run the stage fit again")
-    if unknown:
-        raise DataError(f"the fitted detector {', '.join(sorted(unknown))} is not installed; install its package")
-    fit = FitParams()  # what was fitted stands in the arrays
-    return tuple(kind.make(fit, params).from_arrays(fitted[kind.name]) for kind in kinds if kind.name in fitted)
+    """The detectors that were fitted, ready to be called: what they learned stands in the arrays."""
+    return tuple(kind.make(FitParams(), params).from_arrays(fitted[kind.name]) for kind in scores_fitted(fitted))

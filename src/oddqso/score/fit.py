@@ -5,35 +5,36 @@ from pathlib import Path
 import numpy as np
 
 from oddqso.errors import DataError
-from oddqso.score.params import FitParams, ScoreParams
+from oddqso.score.params import DetectorParams
 from oddqso.score.protocol import Arrays
-from oddqso.score.registry import SCORES, plugin_scores
+from oddqso.score.registry import scores_of
 from oddqso.spectra import Embedding
 
 
-def fit_scores(training: Embedding, params: FitParams, rng: np.random.Generator) -> dict[str, Arrays]:
+def fit_scores(training: Embedding, params: DetectorParams, rng: np.random.Generator) -> dict[str, Arrays]:
     """Every detector, fitted, as plain arrays by name.
 
     Parameters
     ----------
     training : Embedding
-        Ordinary spectra of the FIT split, at most ``params.max_spectra`` of them.
-    params : FitParams
-        Settings of the latent detectors.
+        Ordinary spectra of the FIT split, at most ``params.fit.max_spectra`` of them.
+    params : DetectorParams
+        Settings of all detectors.
     rng : numpy.random.Generator
         Each detector gets a generator of its own from it, so that adding one changes no other.
 
     Examples
     --------
     >>> from oddqso.testing import make_embedding
-    >>> fitted = fit_scores(make_embedding(60), FitParams(forest_trees=5), np.random.default_rng(1))
-    >>> list(fitted)
-    ['CHI2', 'NARROW', 'BROAD', 'LINES', 'GMM', 'FOREST', 'KL']
+    >>> from oddqso.score.params import FitParams
+    >>> params = DetectorParams(fit=FitParams(forest_trees=5))
+    >>> list(fit_scores(make_embedding(60), params, np.random.default_rng(1)))
+    ['CHI2', 'NARROW', 'BROAD', 'JOIN', 'LINES', 'GMM', 'KNN', 'FOREST', 'KL', 'ELBO']
     """
-    kinds = SCORES + (plugin_scores() if params.plugins else ())
+    kinds = scores_of(params.fit)
     streams = rng.spawn(len(kinds))
     return {
-        kind.name: kind.make(params, ScoreParams()).fit(training, stream).to_arrays()
+        kind.name: kind.make(params.fit, params.score).fit(training, stream).to_arrays()
         for kind, stream in zip(kinds, streams, strict=True)
     }
 

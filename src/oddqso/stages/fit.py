@@ -6,19 +6,19 @@ import numpy as np
 
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
-from oddqso.score.params import FitParams
+from oddqso.score.params import DetectorParams
 from oddqso.spectra import Embedding
 from oddqso.stages.rows import teaching
 
 
-def fit(context: Context, prepared: Shards, embedded: Shards, *, params: FitParams, out: Path) -> None:
+def fit(context: Context, prepared: Shards, embedded: Shards, *, params: DetectorParams, out: Path) -> None:
     """Fit the detectors to a random choice of at most ``max_spectra`` of the teaching rows."""
     from oddqso.score.fit import fit_scores, save_fit
 
     rows = [teaching(table) for table in prepared]
     n_rows = sum(map(len, rows))
     rng = context.rng()
-    chosen = np.sort(rng.permutation(n_rows)[: params.max_spectra])
+    chosen = np.sort(rng.permutation(n_rows)[: params.fit.max_spectra])
     ends = np.cumsum([0, *map(len, rows)])
     latents = []
     for k, table in enumerate(embedded):
@@ -28,4 +28,4 @@ def fit(context: Context, prepared: Shards, embedded: Shards, *, params: FitPara
     save_fit(out, fit_scores(Embedding.concatenate(latents), params, rng))
 
 
-STAGE = Stage("fit", kind="gather", reads=("prepare", "embed"), function=fit, params=FitParams)
+STAGE = Stage("fit", kind="gather", reads=("prepare", "embed"), function=fit, params=DetectorParams)
