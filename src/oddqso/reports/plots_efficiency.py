@@ -51,8 +51,9 @@ def plot_curves(classes: Mapping[str, Mapping[str, Any]], cut: str) -> Figure:
         axes.set_title(class_label(name, figures), fontsize=9)
         axes.set_xlabel(amplitude_label(figures["amplitude"]), fontsize=8)
         axes.set_xscale("log")
-        axes.set_xlim(figures["low"] * 0.97, figures["high"] * 1.03)
         _few_ticks(axes, figures["low"], figures["high"])
+        margin = (figures["high"] / figures["low"]) ** 0.03
+        axes.set_xlim(figures["low"] / margin, figures["high"] * margin)
         axes.set_ylim(-0.03, 1.03)
         axes.grid(axis="y", color=FAINT, lw=0.4)
     for axes in panels[len(shown) :]:
@@ -66,7 +67,9 @@ def plot_curves(classes: Mapping[str, Mapping[str, Any]], cut: str) -> Figure:
 
 def _curve(axes: Axes, counted: Mapping[str, Any], figures: Mapping[str, Any], color: str, k: int) -> None:
     cells = [cell for cell in counted["amplitude"] if cell["n"]]
-    x = np.array([np.sqrt(cell["from"] * cell["to"]) for cell in cells]) * (1 + 0.012 * (k - 1.5))
+    x = np.array([np.sqrt(cell["from"] * cell["to"]) for cell in cells]) * (figures["high"] / figures["low"]) ** (
+        0.008 * (k - 1.5)
+    )
     y, low, high = (np.array([cell[key] for cell in cells]) for key in ("share", "low", "high"))
     if not len(cells):
         return
@@ -138,7 +141,7 @@ def _heat(axes: Axes, shares: NDArray[np.float64], rows: Sequence[str], columns:
 
 def plot_probes(probes: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Share of probes found against their significance: the run, its filters alone, and what is possible."""
-    figure = new_figure(4.6 * max(len(probes), 1), 3.4)
+    figure = new_figure(4.6 * max(len(probes), 1), 3.7)
     panels = figure.subplots(1, max(len(probes), 1), sharey=True, squeeze=False).ravel()
     for axes, (name, told) in zip(panels, probes.items(), strict=False):
         levels = told["levels"]
@@ -162,7 +165,10 @@ def plot_probes(probes: Mapping[str, Mapping[str, Any]]) -> Figure:
         axes.set_xlabel("integrated significance [σ]")
         axes.set_ylim(-0.03, 1.03)
         axes.grid(axis="y", color=FAINT, lw=0.4)
-        axes.legend(loc="upper left", fontsize=7)
+    handles, words = panels[0].get_legend_handles_labels()
+    other, more = panels[-1].get_legend_handles_labels()
+    known = dict(zip([*words, *more], [*handles, *other], strict=True))
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, fontsize=7)
     panels[0].set_ylabel("share found at FPR 1 %")
     return figure
 
@@ -181,7 +187,7 @@ def plot_means(mean: Mapping[str, Any], cuts: Sequence[str], bins: Sequence[str]
                 np.arange(len(bins)) + shift, y, yerr=error, fmt="o-", ms=4, color=color,
                 label=f"{words} ({n_class} classes)",
             )  # fmt: skip
-        axes.set_xticks(range(len(bins)), bins)
+        axes.set_xticks(range(len(bins)), bins, fontsize=7)
         axes.set_ylim(0, 1)
         axes.set_title(cut, fontsize=9)
         axes.grid(axis="y", color=FAINT, lw=0.4)

@@ -16,6 +16,7 @@ from scipy import fft, stats
 from oddqso.shares import share_interval
 
 _BATCH = 100
+_WANTED = (0.5, 0.75, 0.9, 0.99)
 
 
 def one_trial(sigma: float, rate: float) -> float:
@@ -59,7 +60,8 @@ def blind_search(
     -------
     dict
         ``threshold_sigma``, the cut on the strongest answer; ``trials``, as many independent ones as have that cut;
-        ``levels``: ``sigma``, ``share``, ``low``, ``high`` and ``one_trial``.
+        ``needed_sigma``, the significance at which a filter that fits finds 50, 75, 90 and 99 %; and ``levels``:
+        ``sigma``, ``share``, ``low``, ``high`` and ``one_trial``.
 
     Examples
     --------
@@ -88,7 +90,12 @@ def blind_search(
         levels.append(
             {"sigma": sigma, "share": found / n_spec, "low": low, "high": high, "one_trial": one_trial(sigma, rate)}
         )
-    return {"threshold_sigma": threshold, "trials": rate / (2 * float(stats.norm.sf(threshold))), "levels": levels}
+    return {
+        "threshold_sigma": threshold,
+        "trials": rate / (2 * float(stats.norm.sf(threshold))),
+        "needed_sigma": {f"{level:g}": threshold + float(stats.norm.ppf(level)) for level in _WANTED},
+        "levels": levels,
+    }
 
 
 def _unit(row: NDArray[np.float64]) -> NDArray[np.float64]:
