@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench-ingest bench-realism docs clean
+.PHONY: demo test lint bench-ingest bench-realism bench-discovery docs clean
 
 ## run the main job on a small simulated survey (runs/demo)
 demo: $(VENV)/.core
@@ -27,6 +27,9 @@ bench-realism: $(VENV)/.dev
 bench-ingest: $(VENV)/.dev
 	$(BIN)/python benchmarks/ingest.py
 
+bench-discovery: $(VENV)/.bench
+	$(BIN)/python benchmarks/discovery.py
+
 ## make the reference pages and the tutorial again
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_reference.py
@@ -45,4 +48,8 @@ $(VENV)/.core: requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.core requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.lock
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements-bench.lock
 	touch $@

@@ -205,7 +205,7 @@ def hide(target_id: NDArray[np.int64], split: NDArray[Any], ordinary: NDArray[np
     """
     unknown = np.setdiff1d(ordinary, target_id)
     if len(unknown):
-        raise DataError(f"TARGETID {unknown[0]} and {len(unknown) - 1:,} more are not in {where}; take them out")
+        raise DataError(f"{len(unknown):,} of the TARGETIDs, such as {unknown[0]}, are not in {where}; take them out")
     hidden: NDArray[np.bool_] = np.isin(target_id, ordinary)
     elsewhere = hidden & (split != "TEST")
     if elsewhere.any():

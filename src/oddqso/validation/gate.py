@@ -49,9 +49,9 @@ class Rate:
         Lists that were not empty.
     fdp_95_held : float or None
         The share of these whose own 95 % limit held; None if the method states none.
-    fpr, fpr_upper : float
-        Share of ordinary spectra that were called: its mean, and of the replicates' Clopper-Pearson upper limits the
-        one that 95 % of them do not exceed.
+    n_ordinary, fpr, fpr_upper : float
+        Ordinary spectra that were tested; the share of them that was called: its mean, and of the replicates'
+        Clopper-Pearson upper limits the one that 95 % of them do not exceed.
     """
 
     composition: str
@@ -65,18 +65,15 @@ class Rate:
     looks: float
     n_lists: int
     fdp_95_held: float | None
+    n_ordinary: float
     fpr: float
     fpr_upper: float
 
     @property
     def holds(self) -> bool:
-        """Whether the promise was kept, and the limit of the single list in 95 % of the lists.
-
-        Limits are judged where there are ten lists or more, and false-positive rates where all groups are together.
-        """
+        """Whether the promise was kept, and, of ten lists or more, the limit of the single list in 95 % of them."""
         limits = self.fdp_95_held is None or self.n_lists < 10 or self.fdp_95_held >= 0.95 - self._limit_error
-        positives = self.group != OVERALL or self.fpr_upper <= FPR_LIMIT
-        return self.fdr <= self.alpha + STANDARD_ERRORS * self.se + 1e-12 and limits and positives
+        return self.fdr <= self.alpha + STANDARD_ERRORS * self.se + 1e-12 and limits
 
     @property
     def _limit_error(self) -> float:
@@ -139,13 +136,15 @@ def judge(
 
 
 def within_groups(method: Method) -> Method:
-    """The same method, applied to each group by itself."""
+    """The same method, applied to each group by itself; where a group has no calibration, nothing is called."""
 
     def apart(calibration: Pool, test: Pool, alphas: tuple[float, ...], rng: np.random.Generator) -> Lists:
         called, looks = np.zeros((len(alphas), len(test)), bool), 0
         for group in np.unique(test.group):
-            here = test.group == group
-            own = method(calibration[calibration.group == group], test[here], alphas, rng)
+            here, held = test.group == group, calibration.group == group
+            if not held.any():
+                continue
+            own = method(calibration[held], test[here], alphas, rng)
             called[:, here] = own.called
             looks += own.looks
         return Lists(called, np.full(len(alphas), np.nan), looks)
@@ -193,6 +192,7 @@ def _rate(composition: str, group: str, alpha: float, tallies: list[_Tally], loo
         looks=looks,
         n_lists=sum(t.n_called > 0 for t in tallies),
         fdp_95_held=float(np.mean([f <= limit + 1e-12 for f, limit in limited])) if limited else None,
+        n_ordinary=float(np.mean([t.n_ordinary for t in tallies])),
         fpr=float(np.mean([t.n_false / max(t.n_ordinary, 1) for t in tallies])),
         fpr_upper=float(np.quantile([upper_limit(t.n_false, t.n_ordinary) for t in tallies], 0.95)),
     )

@@ -12,7 +12,7 @@ from oddqso.errors import DataError
 from oddqso.significance.assess import assess
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.params import SignificanceParams
-from oddqso.validation.gate import OVERALL, Rate, judge, within_groups
+from oddqso.validation.gate import FPR_LIMIT, OVERALL, Rate, judge, within_groups
 from oddqso.validation.gate_params import GateParams
 from oddqso.validation.naive import NAIVE
 from oddqso.validation.pool import COMPOSITIONS, NULL, Composition, Method, Pool, draw, draws
@@ -93,8 +93,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether every promise was kept."""
-        return all(rate.holds for rate in self.rates)
+        """Whether every promise was kept, and few enough ordinary spectra were called."""
+        return all(rate.holds for rate in self.rates) and self.fpr_upper <= FPR_LIMIT
+
+    @property
+    def fpr_upper(self) -> float:
+        """The upper limit of the share of ordinary spectra that are called, the highest of all.
+
+        A survey full of odd spectra has long lists, and a share of these may be false: there it is not asked for.
+        """
+        asked = [r for r in self.rates if r.group == OVERALL and r.composition != RICH.name and r.n_ordinary >= 299]
+        return max((rate.fpr_upper for rate in asked), default=0.0)
 
     @property
     def finds(self) -> bool:
@@ -110,6 +119,7 @@ class Verdict:
         """Plain numbers, for JSON."""
         return {
             "method": self.method, "holds": self.holds, "finds": self.finds, "passes": self.passes,
+            "fpr_upper": self.fpr_upper,
             "rates": [rate.as_dict() for rate in self.rates],
         }  # fmt: skip
 
