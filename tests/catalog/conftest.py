@@ -44,6 +44,10 @@ def make_tables(n_spec: int, seed: int = 0) -> dict[str, pa.Table]:
             f"PEAK_{name}_DEPTH": masked(rng.uniform(-1, 1, n_spec), dtype=np.float32),
             f"PEAK_{name}_SIGMA": masked(rng.uniform(3, 30, n_spec), dtype=np.float32),
         }
+    score |= {
+        "JOIN_STEP": masked(rng.normal(0, 0.05, n_spec), dtype=np.float32),
+        "JOIN_WAVE": masked(rng.choice([5780.0, 7570.0], n_spec), dtype=np.float32),
+    }
     significance = {"TARGETID": pa.array(target_id)}
     for name in DETECTORS:
         significance[f"RANK_{name}"] = masked(rank)
@@ -52,6 +56,8 @@ def make_tables(n_spec: int, seed: int = 0) -> dict[str, pa.Table]:
         "SCORE": masked(rng.exponential(0.43, n_spec), dtype=np.float32), "RANK": masked(rank),
         "P_VALUE": masked(rng.uniform(size=n_spec), test), "Q_VALUE": masked(rng.uniform(size=n_spec), test),
         "GROUP": pa.array([f"g{i % 2}" if keep else None for i, keep in enumerate(test)], pa.string()),
+        "TIER": pa.array(["gold" if keep else None for keep in test], pa.string()),
+        "FDP_95": masked(rng.uniform(size=n_spec), test),
     }  # fmt: skip
     shuffled = {"sample": sample, "prepare": prepare, "score": pa.table(score), "significance": pa.table(significance)}
     return {name: table.take(rng.permutation(n_spec)) for name, table in shuffled.items()}

@@ -4,7 +4,7 @@ import pyarrow.compute as pc
 import pytest
 
 from oddqso.catalog.assemble import ARROW_TYPES, assemble, desi_name
-from oddqso.catalog.columns import COLUMNS
+from oddqso.catalog.columns import COLUMNS, DETECTORS
 from oddqso.errors import DataError
 
 
@@ -41,6 +41,16 @@ def test_rows_are_joined_by_target_id(tables):
         assert found == expected
 
 
+def test_who_found_a_spectrum_follows_from_the_tails(tables):
+    few, many = (
+        assemble(*(tables[n] for n in ("sample", "prepare", "score", "significance")), at) for at in (9.0, 0.5)
+    )
+    assert few["FOUND_BY"].null_count == few.num_rows
+    for row in many.to_pylist():
+        fired = [name for name in DETECTORS if row[f"TAIL_{name}"] is not None and row[f"TAIL_{name}"] >= 0.5]
+        assert row["FOUND_BY"] == (",".join(fired) or None)
+
+
 def test_unknown_is_null_and_never_nan(tables):
     catalog = put_together(tables)
     for name in catalog.column_names:
@@ -64,7 +74,7 @@ def test_a_detector_of_another_has_its_columns_after_ours(tables):
         table = tables["significance"]
         tables["significance"] = table.append_column(f"{name}_ZZ", table[f"{name}_KL"])
     names = put_together(tables).column_names
-    assert names.index("TAIL_KL") + 1 == names.index("SCORE_ZZ")
+    assert names.index(f"TAIL_{list(DETECTORS)[-1]}") + 1 == names.index("SCORE_ZZ")
 
 
 @pytest.mark.parametrize("name", ["prepare", "score", "significance"])

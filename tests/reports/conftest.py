@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from oddqso.catalog.assemble import ARROW_TYPES
+from oddqso.catalog.assemble import ARROW_TYPES, found_by
 from oddqso.catalog.columns import COLUMNS, DETECTORS
 from oddqso.reports.results import Results, SpectrumView
 from oddqso.spectra.grid import native_grid
@@ -100,6 +100,7 @@ def make_world(n_spec: int = 400, seed: int = 0, *, odd_share: float = 0.06) -> 
         "NUM_EXP": np.ones(n_spec), "SNR": snr, "COVERAGE": np.full(n_spec, 0.97), "SCALE": np.full(n_spec, 3.0),
         "STRICT": rng.random(n_spec) > 0.1, "SPLIT": split, "QUALITY": np.where(scored, (target_id % 29 == 0) * 8, 16),
         "SCORE": score, "P_VALUE": p, "Q_VALUE": q_all, "GROUP": ["strict"] * n_spec,
+        "TIER": np.where(q_all <= 0.1, "bronze", None), "FDP_95": np.where(q_all <= 0.1, 0.2, np.nan),
     }  # fmt: skip
     for name in ("NARROW", "BROAD"):
         place = np.where(classes == "sky_residual", 5578.0, np.where(classes == "bal", 1500 * (1 + z), 6500.0))
@@ -109,10 +110,13 @@ def make_world(n_spec: int = 400, seed: int = 0, *, odd_share: float = 0.06) -> 
             f"PEAK_{name}_SIGN": rng.choice([-1, 1], n_spec), f"PEAK_{name}_SIGMA": 3 + columns[f"TAIL_{name}"],
             f"PEAK_{name}_DEPTH": rng.normal(0, 0.3, n_spec),
         }  # fmt: skip
+    columns |= {"JOIN_STEP": rng.normal(0, 0.05, n_spec), "JOIN_WAVE": rng.choice([5780.0, 7570.0], n_spec)}
+    tails = pa.table({f"TAIL_{name}": columns[f"TAIL_{name}"] for name in DETECTORS})
+    columns["FOUND_BY"] = found_by(tails, list(DETECTORS), 3.0)["FOUND_BY"].to_pylist()
     table = {}
     for column in COLUMNS:
         hidden = ~scored if column.stage in ("score", "significance") else np.zeros(n_spec, bool)
-        if column.name in ("P_VALUE", "Q_VALUE", "GROUP"):
+        if column.name in ("P_VALUE", "Q_VALUE", "GROUP", "TIER", "FDP_95"):
             hidden = ~test
         values = [None if h else v for h, v in zip(hidden, np.asarray(columns[column.name]).tolist(), strict=True)]
         if column.dtype.startswith("int"):

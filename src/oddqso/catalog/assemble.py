@@ -18,7 +18,9 @@ ARROW_TYPES: Final = {
 """The Arrow type of each dtype of a `Column`."""
 
 
-def assemble(sample: pa.Table, prepare_meta: pa.Table, score: pa.Table, significance: pa.Table) -> pa.Table:
+def assemble(
+    sample: pa.Table, prepare_meta: pa.Table, score: pa.Table, significance: pa.Table, found_tail: float = 3.0
+) -> pa.Table:
     """The catalog: one row a spectrum of the sample, sorted by RANK then TARGETID, unscored last.
 
     Parameters
@@ -30,7 +32,9 @@ def assemble(sample: pa.Table, prepare_meta: pa.Table, score: pa.Table, signific
     score : pa.Table
         TARGETID, a raw SCORE_<NAME> a detector and the PEAK_ columns.
     significance : pa.Table
-        TARGETID, RANK_<NAME>, TAIL_<NAME>, SCORE, RANK, P_VALUE, Q_VALUE and GROUP.
+        TARGETID, RANK_<NAME>, TAIL_<NAME>, SCORE, RANK, P_VALUE, Q_VALUE, GROUP, TIER and FDP_95.
+    found_tail : float
+        A detector has found a spectrum if its TAIL_<NAME> is at least this.
 
     Returns
     -------
@@ -47,10 +51,30 @@ def assemble(sample: pa.Table, prepare_meta: pa.Table, score: pa.Table, signific
     tables = {"sample": sample.take(pa.array(order))}
     for name, table in {"prepare": prepare_meta, "score": score, "significance": significance}.items():
         tables[name] = _in_order(table, target_id[order], name)
-    columns = catalog_columns(_detectors(score))
+    detectors = _detectors(score)
+    columns = catalog_columns(detectors)
+    tables["release"] = found_by(tables["significance"], detectors, found_tail)
     catalog = pa.table({column.name: _column(column, tables) for column in columns})
     rank = catalog["RANK"].fill_null(np.iinfo(np.int32).max).to_numpy()
     return catalog.take(pa.array(np.lexsort((catalog["TARGETID"].to_numpy(), rank))))
+
+
+def found_by(significance: pa.Table, detectors: Sequence[str], found_tail: float) -> pa.Table:
+    """FOUND_BY: which of ``detectors`` have TAIL_<NAME> at or above ``found_tail``, with commas; null if none.
+
+    Examples
+    --------
+    >>> tails = pa.table({"TAIL_GMM": [3.5, 0.1, None], "TAIL_KNN": [4.0, 2.9, None]})
+    >>> found_by(tails, ["GMM", "KNN"], 3.0)["FOUND_BY"].to_pylist()
+    ['GMM,KNN', None, None]
+    """
+    missing = [name for name in detectors if f"TAIL_{name}" not in significance.column_names]
+    if missing:
+        raise DataError(f"no table has the column TAIL_{missing[0]}; the stage significance should have made it")
+    tails = [pc.cast(significance[f"TAIL_{name}"], pa.float64()).fill_null(0.0).to_numpy() for name in detectors]
+    fired = np.stack(tails, axis=1) >= found_tail if tails else np.zeros((len(significance), 0), bool)
+    names = [",".join(name for name, here in zip(detectors, row, strict=True) if here) or None for row in fired]
+    return pa.table({"FOUND_BY": pa.array(names, pa.string())})
 
 
 def desi_name(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.str_]:
@@ -108,15 +132,16 @@ def _column(column: Column, tables: dict[str, pa.Table]) -> pa.ChunkedArray:
     if column.name == "QUALITY":
         parts = [table["QUALITY"].to_numpy() for table in tables.values() if "QUALITY" in table.column_names]
         return _fit(pa.chunked_array([pa.array(np.bitwise_or.reduce([p.astype(np.int64) for p in parts]))]), column)
-    for table in _sources(column, sample, prepared, tables["score"], tables["significance"]):
+    for table in _sources(column, sample, prepared, tables["score"], tables["significance"], tables["release"]):
         if column.name in table.column_names:
             return _fit(table[column.name], column)
     raise DataError(f"no table has the column {column.name}; the stage {column.stage} should have made it")
 
 
 def _sources(column: Column, *tables: pa.Table) -> Sequence[pa.Table]:
-    sample, prepared, score, significance = tables
-    home = {"sample": sample, "ingest": prepared, "prepare": prepared, "score": score, "significance": significance}
+    sample, prepared, score, significance, release = tables
+    home = {"sample": sample, "ingest": prepared, "prepare": prepared, "score": score}
+    home |= {"significance": significance, "release": release}
     return (home[column.stage], sample) if column.stage in ("ingest", "prepare") else (home[column.stage],)
 
 

@@ -94,6 +94,10 @@ _HEAD: Final = (
         "GROUP", "str", "", "meta.code.class",
         "Strict or permissive (and S/N, where set): calibrated within it; only for TEST", "significance",
     ),
+    Column(
+        "FOUND_BY", "str", "", "meta.code.class",
+        "Detectors whose TAIL_ reaches release.found_tail, with commas; null if none", "release",
+    ),
 )  # fmt: skip
 
 
@@ -157,7 +161,7 @@ def catalog_columns(detectors: Iterable[str] = DETECTORS) -> tuple[Column, ...]:
 
     Examples
     --------
-    >>> [column.name for column in catalog_columns(["MINE"])][27:30]
+    >>> [column.name for column in catalog_columns(["MINE"]) if column.name.endswith("_MINE")]
     ['SCORE_MINE', 'RANK_MINE', 'TAIL_MINE']
     """
     return _HEAD + tuple(column for name in detectors for column in detector_columns(name)) + _PEAKS

@@ -1,5 +1,7 @@
 """Settings of the release."""
 
+from pydantic import Field
+
 from oddqso.params import Params
 
 
@@ -10,3 +12,5 @@ class ReleaseParams(Params):
     """Write ``catalog.fits``."""
     votable: bool = True
     """Write ``catalog.vot``, for TOPCAT and the Virtual Observatory."""
+    found_tail: float = Field(3.0, gt=0)
+    """A detector has found a spectrum (column FOUND_BY) if its TAIL_ is at least this: 3 is 1 in 1000 of like ones."""

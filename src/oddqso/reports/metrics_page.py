@@ -57,7 +57,7 @@ KEYS: Final = {
     "chi_width.*[].width": "Half the central 68.27 % of the whitened residual in it; 1 is perfect",
     "agreement.n_top": "Length of each detector's top list: 1 % of the scored spectra, at least 20",
     "agreement.overlap.*.*": "Spectra on the lists of both detectors",
-    "agreement.alone.*": "Spectra on this detector's list and on no other one's",
+    "agreement.alone.*": "Spectra that this detector found and no other one (column FOUND_BY)",
     "agreement.in_merged.*": "Spectra on this detector's list and on that of the merged score",
     "training.n_epoch": "Epochs of the training",
     "training.n_train": "Spectra that taught the model",

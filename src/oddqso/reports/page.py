@@ -56,7 +56,7 @@ def render_page(
         head=shown.head,
         typical=shown.typical,
         worst=shown.worst,
-        alone=alone_examples(results, figures["agreement"]["n_top"]),
+        alone=alone_examples(results),
         with_figure={example.row["TARGETID"] for example in shown.candidates},
         quality_words=quality_words,
         settings=_flat(results.settings),
@@ -64,21 +64,16 @@ def render_page(
     )
 
 
-def alone_examples(results: Results, n_top: int) -> dict[str, list[int]]:
-    """TARGETIDs that stand on one detector's top list and on no other one's, the best of each."""
+def alone_examples(results: Results) -> dict[str, list[int]]:
+    """TARGETIDs that one detector found and no other one (FOUND_BY), the best few of each."""
     catalog = results.catalog
-    names = statistics.detectors(catalog)
-    ranks = {name: statistics.column(catalog, f"RANK_{name}") for name in names}
-    target_id = catalog["TARGETID"].to_pylist()
-    found = {}
-    for name in names:
-        others = [ranks[other] for other in names if other != name]
-        alone = ranks[name] <= n_top
-        for rank in others:
-            alone &= ~(rank <= n_top)
-        best = np.flatnonzero(alone)[np.argsort(ranks[name][alone], kind="stable")][:_ALONE_SHOWN]
-        found[name] = [target_id[i] for i in best]
-    return found
+    found_by, target_id = statistics.words(catalog, "FOUND_BY"), catalog["TARGETID"].to_pylist()
+    examples = {}
+    for name in statistics.detectors(catalog):
+        alone = np.flatnonzero(found_by == name)
+        best = alone[np.argsort(statistics.column(catalog, f"RANK_{name}")[alone], kind="stable")][:_ALONE_SHOWN]
+        examples[name] = [target_id[i] for i in best]
+    return examples
 
 
 def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, str]:

@@ -130,12 +130,12 @@ def plot_agreement(figures: Mapping[str, Any]) -> Figure:
     _heat(left, share, overlap.astype(int).astype(str), labels, labels)
     y = np.arange(len(names))
     right.barh(
-        y - 0.19, [figures["alone"][name] for name in names], height=0.34, color=ORANGE, label="on no other list"
+        y - 0.19, [figures["alone"][name] for name in names], height=0.34, color=ORANGE, label="found by no other"
     )
     right.barh(y + 0.19, [figures["in_merged"][n] for n in names], height=0.34, color=BLUE, label="on the merged list")
     right.set_yticks(y, [""] * len(names))
     right.invert_yaxis()
-    right.set_xlabel(f"of its {figures['n_top']:,} oddest")
+    right.set_xlabel("spectra")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=2)
     return figure
 

@@ -132,17 +132,17 @@ def agreement(catalog: pa.Table, n_top: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n_top``; ``overlap``, how many of one detector's list stand on another's; ``alone``, how many stand on no
-        other one's; ``in_merged``, how many stand on the merged list.
+        ``n_top``; ``overlap``, how many of one detector's list stand on another's; ``in_merged``, how many stand on the
+        merged list; ``alone``, how many spectra it found by itself (FOUND_BY).
     """
     names = detectors(catalog)
     lists = {name: set(np.flatnonzero(column(catalog, f"RANK_{name}") <= n_top).tolist()) for name in names}
     merged = set(np.flatnonzero(column(catalog, "RANK") <= n_top).tolist())
-    others = {name: set().union(*(lists[other] for other in names if other != name)) for name in names}
+    found_by = words(catalog, "FOUND_BY")
     return {
         "n_top": n_top,
         "overlap": {a: {b: len(lists[a] & lists[b]) for b in names} for a in names},
-        "alone": {name: len(lists[name] - others[name]) for name in names},
+        "alone": {name: int((found_by == name).sum()) for name in names},
         "in_merged": {name: len(lists[name] & merged) for name in names},
     }
 

@@ -34,6 +34,7 @@ def release(
         facts,
         scored.columns(*next(iter(scored)).column_names),
         pq.read_table(significance / "table.parquet"),
+        params.found_tail,
     )
     prints = {
         name: read_json(folder / "manifest.json")["fingerprint"]
