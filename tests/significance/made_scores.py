@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from oddqso.spectra import Quality
 
-NAMES = ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST", "KL")
+NAMES = (*SignificanceParams().merged, "KL")
 
 
 def make_table(n=1500, seed=0, odd=8):

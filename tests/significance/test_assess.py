@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from made_scores import NAMES, make_table
 
 PARAMS = SignificanceParams()
+LISTS = {"GROUP": pa.string(), "TIER": pa.string(), "FDP_95": pa.float64()}
 
 
 def with_column(table, name, values):
@@ -36,7 +37,7 @@ def test_the_columns_and_their_types(made):
     for name in NAMES:
         expected |= {f"RANK_{name}": pa.int32(), f"TAIL_{name}": pa.float32()}
     expected |= {"SCORE": pa.float32(), "RANK": pa.int32(), "P_VALUE": pa.float64(), "Q_VALUE": pa.float64()}
-    assert {field.name: field.type for field in made.table.schema} == expected | {"GROUP": pa.string()}
+    assert {field.name: field.type for field in made.table.schema} == expected | LISTS
 
 
 def test_every_scored_spectrum_has_a_score_and_a_rank_and_only_test_has_p_and_q(table, made):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from oddqso.significance.claim import claim
-from oddqso.significance.conformal import conformal_p, grouped_conformal_p, q_values
 from oddqso.significance.params import SignificanceParams
+from oddqso.significance.standing import calibrated, standings
 
 PARAMS = SignificanceParams()
 
@@ -13,7 +13,12 @@ PARAMS = SignificanceParams()
 def make(score, calibration):
     score, calibration = np.asarray(score, float), np.asarray(calibration, float)
     group, held = np.full(len(score), "strict"), np.full(len(calibration), "strict")
-    return claim(score, group, q_values(conformal_p(score, calibration)), calibration, held, PARAMS)
+    return judge(score, group, calibration, held)
+
+
+def judge(score, group, calibration, held, odd=None, seen=None, false_alarm=0.0, params=PARAMS):
+    groups = standings(score, group, calibration, held, odd, seen)
+    return claim(groups, calibrated(groups, len(score), params)[1], params, false_alarm)
 
 
 def test_a_clean_discovery_is_claimed():
@@ -48,17 +53,17 @@ def test_what_looks_are_promised_to_give_they_give(seed, n_group):
     group, held = rng.integers(0, n_group, 900).astype(str), rng.integers(0, n_group, 600).astype(str)
     score = np.r_[rng.normal(size=850), rng.normal(5, 1, 50)]
     calibration = np.r_[rng.normal(size=580), rng.normal(5, 1, 20)]
-    q = q_values(grouped_conformal_p(score, group, calibration, held))
     order = np.argsort(-calibration, kind="stable")
     promised = 0
-    for level in claim(score, group, q, calibration, held, PARAMS).levels:
+    for level in judge(score, group, calibration, held).levels:
         if level.looks is None:
             continue
         promised += 1
         for looks, expected in ((level.looks, level.n_claimable), (level.looks - 1, 0)):
-            kept = order[looks:]
-            again = q_values(grouped_conformal_p(score, group, calibration[kept], held[kept]))
-            assert int((again <= level.alpha).sum()) == expected
+            odd = np.zeros(600, bool)
+            odd[order[:looks]] = True
+            again = judge(score, group, calibration, held, odd, odd)
+            assert next(v.n_discoveries for v in again.levels if v.alpha == level.alpha) == expected
     assert promised
 
 
@@ -70,7 +75,7 @@ def test_nothing_tested_and_nothing_held_out_claim_nothing():
 def test_the_floor_is_that_of_the_largest_group_that_is_tested():
     score, group = np.arange(100.0), np.array(["a"] * 50 + ["b"] * 50)
     calibration, held = np.arange(60.0), np.array(["a"] * 9 + ["b"] * 49 + ["c"] * 2)
-    made = claim(score, group, np.ones(100), calibration, held, PARAMS)
+    made = judge(score, group, calibration, held)
     assert [(g.name, g.n_test, g.n_calibration) for g in made.groups] == [("a", 50, 9), ("b", 50, 49), ("c", 0, 2)]
     assert made.levels[-1].r_min == 20
 
@@ -78,4 +83,15 @@ def test_the_floor_is_that_of_the_largest_group_that_is_tested():
 def test_it_can_be_written_as_json():
     made = make(np.arange(10), np.arange(10)).as_dict()
     assert json.loads(json.dumps(made)) == json.loads(json.dumps(made))
-    assert {"sentence", "n_test", "n_calibration", "n_beyond", "levels", "groups"} == made.keys()
+    assert {
+        "sentence",
+        "n_test",
+        "n_calibration",
+        "n_beyond",
+        "levels",
+        "groups",
+        "n_looked",
+        "n_taken_out",
+        "false_alarm",
+        "progress",
+    } == made.keys()

@@ -199,14 +199,19 @@ def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _guard(directory: RunDirectory, record: dict[str, Any] | None, settings: Settings) -> None:
     """Refuse another split once p-values were looked at: it would be chosen by its outcome."""
-    if record is None or directory.manifest("significance") is None:
+    if record is None or (directory.manifest("significance") is None and not _has_verdicts(directory)):
         return
     for name in ("salt", "fit_fraction", "calibration_fraction"):
         if record["settings"]["sample"][name] != getattr(settings.sample, name):
             raise ConfigError(
-                f"the split cannot change in {directory.root} (sample.{name}): its p-values have been seen; "
-                "start another run with --run"
+                f"the split cannot change in {directory.root} (sample.{name}): its p-values or verdicts "
+                "have been seen; start another run with --run"
             )
+
+
+def _has_verdicts(directory: RunDirectory) -> bool:
+    """Whether people have judged spectra of the run."""
+    return (directory.root / "vetting" / "verdicts.csv").exists()
 
 
 def _write_record(directory: RunDirectory, folder: Path, settings: Settings) -> None:

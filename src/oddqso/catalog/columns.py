@@ -95,6 +95,14 @@ _HEAD: Final = (
         "Strict or permissive (and S/N, where set): calibrated within it; only for TEST", "significance",
     ),
     Column(
+        "TIER", "str", "", "meta.code.class",
+        "The strictest certified list it is on: gold 1 %, silver 5 %, bronze 10 % false discoveries", "significance",
+    ),
+    Column(
+        "FDP_95", "float64", "", "stat.probability",
+        "95 % upper limit of the false share of the list named by TIER", "significance",
+    ),
+    Column(
         "FOUND_BY", "str", "", "meta.code.class",
         "Detectors whose TAIL_ reaches release.found_tail, with commas; null if none", "release",
     ),

@@ -23,13 +23,14 @@ from oddqso.significance.apply import (
     side_of,
     tail_probability,
 )
+from oddqso.significance.certificate import Tier, certify
 from oddqso.significance.claim import Claim, claim
-from oddqso.significance.conformal import grouped_conformal_p, q_values
 from oddqso.significance.flatness import flatness
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.labels import Labels
 from oddqso.significance.normalize import fit_tail_map
 from oddqso.significance.params import SignificanceParams
+from oddqso.significance.standing import calibrated, standings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +40,12 @@ class Assessment:
     Parameters
     ----------
     table : pa.Table
-        TARGETID, RANK_<NAME>, TAIL_<NAME>, SCORE, RANK, P_VALUE, Q_VALUE, GROUP; one row a spectrum, in their order.
+        TARGETID, RANK_<NAME>, TAIL_<NAME>, SCORE, RANK, P_VALUE, Q_VALUE, GROUP, TIER, FDP_95; one row a spectrum, in
+        their order.
     claim : Claim
         What may be claimed.
+    tiers : tuple of Tier
+        The certificate of each list.
     flatness : dict
         `flatness` of SCORE and of each TAIL_<NAME> on the held-out strict spectra, by name.
     tail_maps : dict
@@ -50,8 +54,15 @@ class Assessment:
 
     table: pa.Table
     claim: Claim
+    tiers: tuple[Tier, ...]
     flatness: dict[str, Any]
     tail_maps: dict[str, TailMaps]
+
+    def certificate(self) -> dict[str, Any]:
+        """The certificate as plain numbers: each list, and the vetting that it rests on."""
+        told = self.claim.as_dict()
+        vetting = {name: told[name] for name in ("n_looked", "n_taken_out", "false_alarm", "progress")}
+        return {"tiers": [tier.as_dict() for tier in self.tiers], "vetting": vetting, "levels": told["levels"]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,14 +118,14 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
         columns[f"TAIL_{name}"] = tail
     columns["SCORE"] = final
     columns["RANK"] = _ranks(score, merged, facts.target_id)
-    significance, made = _significance(score, facts, params)
+    significance, made, tiers = _significance(score, facts, params, labels.false_alarm if labels else 0.0)
     held_out = (facts.split == "CALIBRATION") & facts.strict
     named = {"SCORE": score} | {name: -np.log10(tail) for name, tail in tails.items()}
     flat = {
         name: flatness(values[held_out], facts.rows.log_snr[held_out], facts.rows.z[held_out])
         for name, values in named.items()
     }
-    return Assessment(pa.table(columns | significance), made, flat, tail_maps)
+    return Assessment(pa.table(columns | significance), made, tiers, flat, tail_maps)
 
 
 def _values(published: pa.Array) -> NDArray[np.float32]:
@@ -123,24 +134,33 @@ def _values(published: pa.Array) -> NDArray[np.float32]:
 
 
 def _significance(
-    score: NDArray[np.float32], facts: _Facts, params: SignificanceParams
-) -> tuple[dict[str, pa.Array], Claim]:
-    """P_VALUE, Q_VALUE and GROUP, null except for TEST, and the claim."""
+    score: NDArray[np.float32], facts: _Facts, params: SignificanceParams, false_alarm: float
+) -> tuple[dict[str, pa.Array], Claim, tuple[Tier, ...]]:
+    """P_VALUE, Q_VALUE, GROUP, TIER and FDP_95, null except for TEST; the claim and the certificates."""
     scored = np.isfinite(score)
-    test, held = scored & (facts.split == "TEST"), scored & (facts.split == "CALIBRATION") & ~facts.odd
-    group, held_group = facts.group[test], facts.group[held]
-    p = grouped_conformal_p(score[test], group, score[held], held_group)
-    q = np.empty(len(p))
-    for name in np.unique(group) if params.q_within_groups else [None]:
-        here = group == name if name is not None else np.ones(len(p), bool)
-        q[here] = q_values(p[here])
+    test, held = scored & (facts.split == "TEST"), scored & (facts.split == "CALIBRATION")
+    groups = standings(
+        score[test], facts.group[test], score[held], facts.group[held], facts.odd[held], facts.seen[held]
+    )
+    if not facts.odd.any():
+        false_alarm = 0.0  # nothing was taken out, so no ordinary one was
+    p, q = calibrated(groups, int(test.sum()), params)
+    tiers = certify(groups, q, params, false_alarm)
+    tier, limit = np.full(len(q), None, object), np.full(len(q), np.nan)
+    for made in reversed(tiers):
+        listed = q <= made.alpha_applied
+        tier[listed], limit[listed] = made.name, made.fdp_95
     columns = {}
-    for name, values in {"P_VALUE": p, "Q_VALUE": q}.items():
+    for name, values in {"P_VALUE": p, "Q_VALUE": q, "FDP_95": limit}.items():
         column = np.full(len(score), np.nan)
         column[test] = values
-        columns[name] = pa.array(column, mask=~test)
+        columns[name] = pa.array(column, mask=~np.isfinite(column))
     columns["GROUP"] = pa.array(facts.group, pa.string(), mask=~test)
-    return columns, claim(score[test], group, q, score[held], held_group, params)
+    named = np.full(len(score), None, object)
+    named[test] = tier
+    columns["TIER"] = pa.array(named, pa.string())
+    order = ("P_VALUE", "Q_VALUE", "GROUP", "TIER", "FDP_95")
+    return {name: columns[name] for name in order}, claim(groups, q, params, false_alarm), tiers
 
 
 def _learn(score: NDArray[Any], facts: _Facts, params: SignificanceParams) -> TailMaps:

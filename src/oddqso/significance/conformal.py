@@ -31,9 +31,10 @@ def conformal_p(score: NDArray[Any], calibration: NDArray[Any]) -> NDArray[np.fl
     >>> conformal_p(np.array([0.5, 2.0, 9.0]), np.array([1.0, 2.0, 3.0]))
     array([1.  , 0.75, 0.25])
     """
-    ordered = np.sort(calibration)
-    n = len(ordered)
-    return np.asarray((1.0 + n - np.searchsorted(ordered, score, side="left")) / (n + 1.0), dtype=np.float64)
+    ordered, n = np.sort(calibration), len(calibration)
+    asked, p = np.argsort(score, kind="stable"), np.empty(len(score))
+    p[asked] = (1.0 + n - np.searchsorted(ordered, score[asked], side="left")) / (n + 1.0)
+    return p
 
 
 def grouped_conformal_p(

@@ -41,7 +41,7 @@ class SignificanceParams(Params):
 
     normalize: NormalizeParams = NormalizeParams()
     """How a score is made comparable across S/N, redshift and coverage."""
-    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST")
+    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "GMM", "KNN")
     """Detectors that make the merged score; others keep their column and rank only."""
     p_floor: float = Field(1e-12, gt=0, lt=0.1)
     """Tail probabilities are no smaller than this in the merge."""
@@ -49,6 +49,8 @@ class SignificanceParams(Params):
     """And no larger: a detector that finds nothing may not outvote one that finds something."""
     alphas: tuple[float, ...] = Field((0.01, 0.05, 0.10), min_length=1)
     """False discovery rates at which a list is drawn up."""
+    eps: float = Field(0.01, ge=0, lt=1)
+    """Where people took odd spectra out of the calibration: at most this share of what is left is odd all the same."""
     group_by_strict: bool = True
     """Calibrate spectra of the strict sample and the merely permissive ones apart, like with like."""
     group_snr: tuple[float, ...] = ()

@@ -41,7 +41,9 @@ def report(
         is_simulated=bool((target_id >> 58 & 1).all()),  # the MOCK bit of TARGETID
         catalog=catalog,
         waterfall=waterfall,
-        claim=read_json(significance / "claim.json") | {"flatness": read_json(significance / "flatness.json")},
+        claim=read_json(significance / "claim.json")
+        | {"flatness": read_json(significance / "flatness.json")}
+        | {"tiers": read_json(significance / "certificate.json")["tiers"]},
         curves=pq.read_table(trained / "curves.parquet"),
         model_card=read_json(trained / "model.json"),
         spectra=lambda target_ids: spectrum_views(directory, list(target_ids)),

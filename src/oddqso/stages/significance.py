@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 from oddqso.runs.files import write_json, writing
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
+from oddqso.significance.labels import Labels
 from oddqso.significance.params import SignificanceParams
 from oddqso.stages.rows import check_same_targets
 
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
-    """Fill ``out`` with ``table.parquet``, ``tail_maps.npz``, ``claim.json`` and ``flatness.json``."""
+    """Fill ``out`` with the table, the tail maps, the claim, the certificate and the flatness."""
     from oddqso.significance.apply import flat_maps
     from oddqso.significance.assess import assess
 
@@ -25,15 +26,41 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
     check_same_targets(facts, scores)
     scores = scores.drop_columns("TARGETID")
     known = pa.table([*facts.columns, *scores.columns], [*facts.column_names, *scores.column_names])
-    assessment = assess(known, params)
+    assessment = assess(known, params, labels_of(context.run))
     with writing(out / "table.parquet") as aside:
         pq.write_table(assessment.table, aside)
     with writing(out / "tail_maps.npz") as aside, aside.open("wb") as sink:
         np.savez(sink, allow_pickle=False, **flat_maps(assessment.tail_maps))
     write_json(out / "claim.json", assessment.claim.as_dict())
+    write_json(out / "certificate.json", assessment.certificate())
     write_json(out / "flatness.json", assessment.flatness)
 
 
+def labels_of(run: Path) -> Labels | None:
+    """What people found in the run's CALIBRATION; None if there are no verdicts."""
+    if not (run / "vetting").is_dir():
+        return None
+    from oddqso.vetting.ledger import read_labels  # type: ignore[import-not-found, unused-ignore]
+
+    found = read_labels(run / "vetting")
+    return None if found is None else Labels(*found)
+
+
+def inventory(root: Path, run: Path, params: SignificanceParams) -> str:
+    """The state of the verdicts."""
+    if not (run / "vetting").is_dir():
+        return ""
+    from oddqso.vetting.ledger import ledger_state  # type: ignore[import-not-found, unused-ignore]
+
+    return str(ledger_state(run / "vetting"))
+
+
 STAGE = Stage(
-    "significance", kind="gather", reads=("prepare", "score"), function=significance, params=SignificanceParams
+    "significance",
+    kind="gather",
+    reads=("prepare", "score"),
+    function=significance,
+    params=SignificanceParams,
+    version=2,
+    inventory=inventory,
 )
