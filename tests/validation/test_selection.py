@@ -92,6 +92,17 @@ def test_the_ends_of_the_range_are_inside(counted):
     assert np.isfinite(counted[0].efficiency("bal", np.array([0.1, 1.0]), 2.0, 2.5)[0]).all()
 
 
+def test_draws_scatter_as_the_interval_says(counted):
+    selection, rng = counted[0], np.random.default_rng(8)
+    value, low, high = selection.efficiency("bal", 0.4, 2.0, 2.5)
+    drawn = np.array([selection.draw(rng, "bal", 0.4, 2.0, 2.5) for _ in range(800)])
+    np.testing.assert_allclose(np.quantile(drawn, [0.025, 0.975]), [low, high], atol=0.02)
+    assert abs(drawn.mean() - value) < 0.02
+    two = selection.draw(rng, "bal", np.array([0.4, 0.41, 5.0]), 2.0, 2.5)
+    assert two[0] == two[1]
+    assert np.isnan(two[2])
+
+
 def test_what_it_does_not_have_is_named(counted):
     with pytest.raises(ConfigError, match=r"no class 'star'.*bal, host"):
         counted[0].efficiency("star", 0.5, 2.0)

@@ -70,6 +70,28 @@ class Selection:
         ConfigError
             If there is no such class or cut.
         """
+        n, flagged, index, known = self._cells(name, amplitude, snr, z, cut)
+        n, flagged = n[index], flagged[index]
+        value = np.where(known, flagged / np.maximum(n, 1), np.nan)
+        low = np.where(flagged > 0, stats.beta.ppf(0.025, flagged + 0.5, n - flagged + 0.5), 0.0)
+        high = np.where(flagged < n, stats.beta.ppf(0.975, flagged + 0.5, n - flagged + 0.5), 1.0)
+        return value, np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+    def draw(
+        self, rng: np.random.Generator, name: str, amplitude: ArrayLike, snr: ArrayLike, z: ArrayLike | None = None,
+        cut: str = "FPR 1%",
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """An efficiency out of Jeffreys' posterior, to carry its error on: one draw a cell, so that it is shared.
+
+        Parameters as those of `efficiency`, after the generator; NaN where that is NaN.
+        """
+        n, flagged, index, known = self._cells(name, amplitude, snr, z, cut)
+        return np.where(known, rng.beta(flagged + 0.5, n - flagged + 0.5)[index], np.nan)
+
+    def _cells(
+        self, name: str, amplitude: ArrayLike, snr: ArrayLike, z: ArrayLike | None, cut: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[Any, ...], NDArray[np.bool_]]:
+        """Counts and flagged ones by cell; which cell each falls into, and whether anything is known there."""
         if name not in self.header["classes"]:
             raise ConfigError(f"no class {name!r} in the selection function; it has {', '.join(self.classes)}")
         if cut not in self.cuts:
@@ -77,7 +99,7 @@ class Selection:
         facts = self.header["classes"][name]
         a, s = np.asarray(amplitude, np.float64), np.asarray(snr, np.float64)
         known = np.isfinite(a) & np.isfinite(s) & (a >= facts["low"]) & (a <= facts["high"]) & (s > 0)
-        n, flagged = self._counts(name, cut, facts)
+        n, flagged = self._counts(name, cut)
         place_a = amplitude_bin(np.where(known, a, facts["low"]), facts, self.header["amplitude_bins"])
         place_s = np.searchsorted(self.header["snr_edges"], s, side="right")
         if z is None:
@@ -87,14 +109,9 @@ class Selection:
             zs = np.asarray(z, np.float64)
             known = known & np.isfinite(zs) & (zs >= facts["z_min"]) & (zs <= facts["z_max"])
             index = np.broadcast_arrays(place_s, np.searchsorted(self.header["z_edges"], zs, side="right"), place_a)
-        n, flagged = n[index], flagged[index]
-        known = known & (n >= self.header["min_cell"])
-        value = np.where(known, flagged / np.maximum(n, 1), np.nan)
-        low = np.where(flagged > 0, stats.beta.ppf(0.025, flagged + 0.5, n - flagged + 0.5), 0.0)
-        high = np.where(flagged < n, stats.beta.ppf(0.975, flagged + 0.5, n - flagged + 0.5), 1.0)
-        return value, np.where(known, low, np.nan), np.where(known, high, np.nan)
+        return n, flagged, tuple(index), known & (n[tuple(index)] >= self.header["min_cell"])
 
-    def _counts(self, name: str, cut: str, facts: dict[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _counts(self, name: str, cut: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         shape = len(self.header["snr_edges"]) + 1, len(self.header["z_edges"]) + 1, self.header["amplitude_bins"]
         counts = np.zeros((2, *shape), np.int64)
         mine = self.cells.filter(pc.and_(pc.equal(self.cells["CLASS"], name), pc.equal(self.cells["CUT"], cut)))
