@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from oddqso.config import make_settings
 from oddqso.errors import ConfigError, DataError, StageError
 from oddqso.runs.directory import RunDirectory
-from oddqso.runs.files import write_json
+from oddqso.runs.files import read_json, write_json
 from oddqso.runs.progress import Progress, Silent
 from oddqso.simulation.truth import ORDINARY, true_classes
 from oddqso.stages.report import TRUTH
@@ -119,18 +119,20 @@ def entrap(
         chosen = read_ordinary(Path(ordinary))
     hidden = hide(target_id, split, chosen, str(directory.root))
     tested = (split == "TEST") & table["SCORE"].is_valid().to_numpy()
-    alphas = make_settings(record["settings"], "the settings in run.json").significance.alphas
-    found = tuple(entrapment(_listed(table, alpha)[tested], hidden[tested], alpha) for alpha in alphas)
+    tiers = read_json(directory.stage("significance") / "certificate.json")["tiers"]
+    found = tuple(
+        entrapment(_listed(table, tier["alpha_applied"])[tested], hidden[tested], tier["alpha"]) for tier in tiers
+    )
     path = directory.root / FOLDER / "entrapment.json"
     path.parent.mkdir(exist_ok=True)
     write_json(path, {"ordinary": str(ordinary) if ordinary else None, "lists": [one.as_dict() for one in found]})
     return found
 
 
-def _listed(table: pa.Table, alpha: float) -> NDArray[np.bool_]:
-    """Which spectra are on a run's list at a rate, (n_spec,)."""
+def _listed(table: pa.Table, alpha_applied: float) -> NDArray[np.bool_]:
+    """Which spectra are on one of a run's lists, (n_spec,)."""
     q = table["Q_VALUE"].to_numpy(zero_copy_only=False)
-    listed: NDArray[np.bool_] = np.nan_to_num(q.astype(np.float64), nan=1.0) <= alpha
+    listed: NDArray[np.bool_] = np.nan_to_num(q.astype(np.float64), nan=1.0) <= alpha_applied
     return listed
 
 

@@ -1,14 +1,20 @@
-"""Our own method, for the gate: an oracle vets the top of CALIBRATION, and the lists are drawn up as in a run."""
+"""Our own method, for the gate: simulated people vet the top of CALIBRATION, and the lists are drawn up as in a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.shares import upper_limit
-from oddqso.significance.conformal import grouped_conformal_p, q_values
+from oddqso.significance.certificate import certify
 from oddqso.significance.params import SignificanceParams
+from oddqso.significance.progress import MOST_LOOKS, progress
+from oddqso.significance.standing import Standing, calibrated, standings
 from oddqso.validation.pool import Lists, Method, Pool
+
+BATCH: Final = 20
+"""Looks at a group before people ask whether to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,51 +26,50 @@ class Vetters:
     miss, false_alarm : float
         Share of the odd spectra that they call ordinary, and of the ordinary ones that they call odd.
     control_share : float
-        Known-ordinary spectra mixed into what they look at, as a share of it; their false alarms are counted on these.
+        Known-ordinary spectra mixed into what they look at, as a share of it. Only on these are false alarms counted.
+    least_controls : int
+        And at least so many.
     """
 
     miss: float = 0.05
     false_alarm: float = 0.01
     control_share: float = 0.1
+    least_controls: int = 50
 
 
 def vetted(params: SignificanceParams, vetters: Vetters) -> Method:
-    """The method of `oddqso.significance`, after vetters went down each group's CALIBRATION until the stop rule."""
+    """The method of `oddqso.significance` after people went down the CALIBRATION of each group until they may stop.
+
+    They see the truth of a spectrum and err at their rates; what they call odd leaves the calibration, and the limit
+    of their false alarms is measured on the controls, not known.
+    """
 
     def method(calibration: Pool, test: Pool, alphas: tuple[float, ...], rng: np.random.Generator) -> Lists:
-        seen_as_odd = np.where(
-            calibration.odd,
-            rng.random(len(calibration)) >= vetters.miss,
-            rng.random(len(calibration)) < vetters.false_alarm,
+        asked = params.model_copy(update={"alphas": alphas})
+        chance = rng.random(len(calibration))
+        verdict = np.where(calibration.odd, chance >= vetters.miss, chance < vetters.false_alarm)
+        groups = tuple(
+            _vet(group, verdict[group.row_of_calibration], asked)
+            for group in standings(test.score, test.group, calibration.score, calibration.group)
         )
-        removed = np.zeros(len(calibration), bool)
-        looks = 0
-        for group in np.unique(calibration.group):
-            rows = np.flatnonzero(calibration.group == group)
-            rows = rows[np.argsort(-calibration.score[rows], kind="stable")]
-            n_looks = stop(calibration.score[rows], seen_as_odd[rows], test.score[test.group == group], max(alphas))
-            removed[rows[:n_looks][seen_as_odd[rows[:n_looks]]]] = True
-            looks += n_looks
-        n_controls = max(1, round(vetters.control_share * looks))
-        error = upper_limit(int(rng.binomial(n_controls, vetters.false_alarm)), n_controls)
-        kept = calibration[~removed]
-        p = np.minimum(grouped_conformal_p(test.score, test.group, kept.score, kept.group) / 0.99, 1)
-        q = q_values(p)
-        if params.q_within_groups:
-            for group in np.unique(test.group):
-                q[test.group == group] = q_values(p[test.group == group])
-        return Lists(np.array([q <= alpha * (1 - error) for alpha in alphas]), np.full(len(alphas), np.nan), looks)
+        looks = sum(int(group.seen.sum()) for group in groups)
+        n_controls = max(vetters.least_controls, round(vetters.control_share * looks))
+        limit = upper_limit(int(rng.binomial(n_controls, vetters.false_alarm)), n_controls)
+        false_alarm = limit if any(group.odd.any() for group in groups) else 0.0  # as in `assess`
+        q = calibrated(groups, len(test), asked)[1]
+        tiers = certify(groups, q, asked, false_alarm)
+        called = np.array([q <= tier.alpha_applied for tier in tiers])
+        return Lists(called, np.array([np.nan if t.fdp_95 is None else t.fdp_95 for t in tiers]), looks)
 
     return method
 
 
-def stop(
-    score: NDArray[np.float64], seen_as_odd: NDArray[np.bool_], test: NDArray[np.float64], alpha_max: float
-) -> int:
-    """Looks until K >= 5 and (m / (n + 1)) (1 + K) / R > 2 alpha_max."""
-    k = np.cumsum(~seen_as_odd)
-    n = len(score) - np.cumsum(seen_as_odd)
-    ordered = np.sort(test)
-    r = len(test) - np.searchsorted(ordered, score, side="left")
-    enough = (k >= 5) & (len(test) / (n + 1) * (1 + k) > 2 * alpha_max * r)
-    return int(np.argmax(enough)) + 1 if enough.any() else len(score)
+def _vet(group: Standing, verdict: NDArray[np.bool_], params: SignificanceParams) -> Standing:
+    """One group, looked through from the top in batches until the rule says that it is enough."""
+    order = np.arange(len(verdict))
+    for depth in range(0, min(len(verdict), MOST_LOOKS) + BATCH, BATCH):
+        seen = order < depth
+        group = replace(group, seen=seen, odd=seen & verdict)
+        if len(group.rows) == 0 or progress(group, params).may_stop:
+            break
+    return group
