@@ -10,8 +10,22 @@ The verbs of the command line, for notebooks:
 __version__ = "0.1.0"
 
 from oddqso.api import (
-    STAGE_NAMES, GateParams, Laboratory, Run, StageStatus, demo, entrap, gate, init, inject, read_selection, report, run,
-    show, simulate, status,
+    STAGE_NAMES,
+    GateParams,
+    Laboratory,
+    Run,
+    StageStatus,
+    demo,
+    entrap,
+    gate,
+    init,
+    inject,
+    read_selection,
+    report,
+    run,
+    show,
+    simulate,
+    status,
 )  # fmt: skip
 
 __all__ = [

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oddqso.runs.directory import RunDirectory
-from oddqso.runs.files import write_json, writing
+from oddqso.runs.files import read_json, write_json, writing
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.score.params import ScoreParams
+from oddqso.significance.groups import calibration_groups
+from oddqso.significance.params import SignificanceParams
 from oddqso.stages.inject import ordinary_rows, read_held_out
 from oddqso.stages.report import TRUTH, inventory
 from oddqso.validation.laboratory import HeldOut, laboratory
@@ -27,12 +29,13 @@ def efficiency(
 
     directory = RunDirectory(context.run)
     manifests = {name: directory.manifest(name) or {} for name in ("score", "significance", "inject")}
+    grouped = SignificanceParams.model_validate(manifests["significance"]["params"])
     planned = InjectParams.model_validate(manifests["inject"]["params"])
     scales = ScoreParams.model_validate(manifests["score"]["params"])
     record: dict[str, Any] = directory.record() or {}
     figures, selection = laboratory(
         pa.concat_tables([table.replace_schema_metadata(None) for table in injected]).combine_chunks(),
-        _held_out(context, significance, released),
+        _held_out(context, significance, released, grouped),
         tier_cuts(significance),
         planned,
         params,
@@ -56,7 +59,7 @@ def efficiency(
     write_efficiency_page(figures, out)
 
 
-def _held_out(context: Context, significance: Path, released: Path) -> HeldOut:
+def _held_out(context: Context, significance: Path, released: Path, params: SignificanceParams) -> HeldOut:
     catalog = read_held_out(released)
     table = pq.read_table(significance / "table.parquet")
     place = {target: row for row, target in enumerate(table["TARGETID"].to_pylist())}
@@ -72,15 +75,18 @@ def _held_out(context: Context, significance: Path, released: Path) -> HeldOut:
         ordinary=ordinary_rows(catalog, context.input, 1.0),
         score=floats(table, "SCORE"),
         tails={name.removeprefix("TAIL_"): floats(table, name) for name in table.column_names if name[:5] == "TAIL_"},
+        group=calibration_groups(catalog["STRICT"].to_numpy(), floats(catalog, "SNR"), params),
     )
 
 
-def tier_cuts(significance: Path) -> dict[str, float]:
-    """The scores above which the certificate's tiers begin, where there is a certificate with any."""
-    path = significance / "certificate.json"
-    if not path.exists():
-        return {}
-    return {}
+def tier_cuts(significance: Path) -> dict[str, dict[str, float]]:
+    """The lowest score on each of the certificate's lists that is not empty, by tier and group."""
+    tiers = read_json(significance / "certificate.json")["tiers"]
+    cuts = {
+        tier["name"]: {part["name"]: part["cut"] for part in tier["groups"] if part["cut"] is not None}
+        for tier in tiers
+    }
+    return {name: groups for name, groups in cuts.items() if groups}
 
 
 STAGE = Stage(

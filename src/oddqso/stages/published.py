@@ -20,9 +20,9 @@ from oddqso.runs.stage import Context
 from oddqso.significance.conformal import grouped_conformal_p
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.params import SignificanceParams
-from oddqso.spectra import UNSCORABLE
 from oddqso.stages import embed, prepare, score
 from oddqso.stages.rows import check_same_targets
+from oddqso.stages.significance import labels_of
 from oddqso.stages.views import views_of
 
 _CHAIN = (prepare.STAGE, embed.STAGE, score.STAGE)
@@ -46,7 +46,8 @@ class Published:
     maps : dict of str to array
         The content of ``significance/tail_maps.npz``.
     calibration, calibration_group : (n,) float64, (n,) str
-        Scores of the CALIBRATION spectra that p-values are made from, and their groups.
+        Scores of the CALIBRATION spectra that p-values are made from (those that vetters called odd are not), and
+        their groups.
     """
 
     root: Path
@@ -144,11 +145,13 @@ def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
 
 def _calibration(directory: RunDirectory, params: Any) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Scores and groups of the CALIBRATION spectra that p-values are made from."""
-    facts = directory.shards("prepare").columns("TARGETID", "SNR", "STRICT", "SPLIT", "QUALITY")
+    facts = directory.shards("prepare").columns("TARGETID", "SNR", "STRICT", "SPLIT")
     table = pq.read_table(directory.stage("significance") / "table.parquet", columns=["TARGETID", "SCORE"])
     check_same_targets(facts, table)
     score = table["SCORE"].to_numpy(zero_copy_only=False).astype(np.float64)
     held = pc.equal(facts["SPLIT"], "CALIBRATION").to_numpy() & np.isfinite(score)
-    held &= facts["QUALITY"].to_numpy() & UNSCORABLE == 0
+    labels = labels_of(directory.root)
+    if labels is not None:
+        held &= ~labels.among(facts["TARGETID"].to_numpy(), np.array(facts["SPLIT"].to_pylist()))[0]
     group = calibration_groups(facts["STRICT"].to_numpy(), facts["SNR"].to_numpy(), params)
     return score[held], group[held]

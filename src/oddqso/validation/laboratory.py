@@ -27,6 +27,7 @@ from oddqso.validation.selection import Selection, make_selection
 
 EACH: Final = "in each S/N bin"
 N_PIXEL: Final = 7781
+Tiers = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,8 @@ class HeldOut:
         The final score.
     tails : dict of str to (n_spec,) float64
         TAIL_<NAME> by the detector's name.
+    group : (n_spec,) str
+        Calibration group.
     """
 
     target_id: NDArray[np.int64]
@@ -50,6 +53,7 @@ class HeldOut:
     ordinary: NDArray[np.bool_]
     score: NDArray[np.float64]
     tails: dict[str, NDArray[np.float64]]
+    group: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,10 +67,11 @@ class _Planted:
     host: NDArray[np.int64]
     score: NDArray[np.float64]
     tails: dict[str, NDArray[np.float64]]
+    group: NDArray[Any]
 
 
 def laboratory(
-    injected: pa.Table, held_out: HeldOut, tiers: Mapping[str, float], planned: InjectParams, params: EfficiencyParams,
+    injected: pa.Table, held_out: HeldOut, tiers: Tiers, planned: InjectParams, params: EfficiencyParams,
     scales: Mapping[str, Sequence[int]], provenance: Mapping[str, Any], rng: np.random.Generator,
 ) -> tuple[dict[str, Any], Selection]:  # fmt: skip
     """All figures of the laboratory, and the selection function.
@@ -77,8 +82,8 @@ def laboratory(
         What the stage inject made.
     held_out : HeldOut
         The run's held-out spectra.
-    tiers : mapping of str to float
-        Cuts of the certificate by the tier's name.
+    tiers : mapping of str to mapping of str to float
+        The lowest score on each list of the certificate, by the tier's name and the group's.
     planned, params : InjectParams, EfficiencyParams
         What was planted, and how it is told.
     scales : mapping of str to sequence of int
@@ -143,12 +148,17 @@ def _planted(injected: pa.Table) -> _Planted:
         z=floats("HOST_Z"),
         host=injected["TARGETID"].to_numpy(),
         score=floats("SCORE"),
+        group=np.array(injected["GROUP"].to_pylist(), dtype=np.str_),
         tails={name.removeprefix("TAIL_"): floats(name) for name in injected.column_names if name.startswith("TAIL_")},
     )
 
 
 def _flag(
-    planted: _Planted, held_out: HeldOut, tiers: Mapping[str, float], planned: InjectParams, params: EfficiencyParams
+    planted: _Planted,
+    held_out: HeldOut,
+    tiers: Tiers,
+    planned: InjectParams,
+    params: EfficiencyParams,
 ) -> tuple[list[Cut], dict[str, NDArray[np.bool_]]]:
     """The cuts, and which injections lie above which; what has no score is not flagged."""
     score = np.where(np.isfinite(planted.score), planted.score, -np.inf)
@@ -166,9 +176,13 @@ def _flag(
             cuts.append(make_cut(f"{cut.name}, {words}", cut.value, ordinary[place == k]))
             found |= (planted.place == k) & (score > cut.value)
         flagged[f"FPR {100 * rate:g}% {EACH}"] = found
-    for tier, value in tiers.items():
-        cuts.append(make_cut(tier, value, ordinary))
-        flagged[tier] = score > value
+    for tier, groups in tiers.items():
+        flagged[tier] = np.zeros(len(score), dtype=np.bool_)
+        for group, lowest in groups.items():
+            value = float(np.nextafter(lowest, -np.inf))  # what is on the list is at least the lowest
+            mine = held_out.ordinary & (held_out.group == group)
+            cuts.append(make_cut(f"{tier}, {group}", value, held_out.score[mine]))
+            flagged[tier] |= (planted.group == group) & (score > value)
     return cuts, flagged
 
 
@@ -290,7 +304,7 @@ def _twins(planted: _Planted, held_out: HeldOut, cuts: list[Cut]) -> dict[str, A
     twin, score = planted.score[rows], held_out.score[real]
     told = []
     for cut in cuts:
-        if ", S/N" in cut.name or not np.isfinite(cut.value):
+        if "," in cut.name or not np.isfinite(cut.value):
             continue
         above, turned = score > cut.value, twin > cut.value
         n_real, n_twin = int(above.sum()), int(turned.sum())
