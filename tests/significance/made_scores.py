@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from oddqso.significance.params import SignificanceParams
 from oddqso.spectra import Quality
 
 NAMES = (*SignificanceParams().merged, "KL")

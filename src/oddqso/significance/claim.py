@@ -36,7 +36,8 @@ class Level:
         not do, or if nobody has looked.
     calibration_needed : int, optional
         The least size of a calibration sample that could certify those tested spectra that are odder than all of the
-        present one, if none of its spectra were as odd. None if there are discoveries, or no such spectra.
+        present one, if none of its spectra were as odd. None if there are discoveries, or no such spectra, or if it has
+        that size, but in several groups.
     """
 
     alpha: float
@@ -143,6 +144,7 @@ def claim(
             looks, claimable = prospect.fewest_looks(alpha)
             likely = prospect.fewest_looks(alpha, share)[0] if share else None
             needed = math.ceil(m / (applied * n_beyond)) if n_beyond else None
+            needed = needed if needed and needed > n else None  # what is there is large enough; groups part it
         fewest = max(1, math.ceil(m * floor / applied - 1e-9))
         levels.append(Level(alpha, fewest, found, looks, claimable, likely, needed))
     made = Claim("", m, n, n_beyond, tuple(levels), tuple(counts), n_looked, n_odd, false_alarm, how_far)
@@ -184,13 +186,10 @@ def _sentence(made: Claim) -> str:
             f"1/{round(1 / min(g.p_floor for g in made.groups)):,}; {_beyond(made.n_beyond)} odder than all that was "
             "held out."
         )
-        if level.looks:
-            words.append(f"{_in_the_way(level.looks, made.n_looked)}, {level.n_claimable:,} could be claimed.")
-        if level.looks_likely and level.looks_likely != level.looks:
-            words.append(
-                f"If as many of them prove odd as of the last that were seen, it takes about {level.looks_likely:,} "
-                "looks."
-            )
+        if made.n_looked:
+            words.append(_more_looks(level))
+        elif level.looks:
+            words.append(f"{_in_the_way(level.looks)}, {level.n_claimable:,} could be claimed.")
         if level.calibration_needed:
             words.append(
                 f"With at least {level.calibration_needed:,} held-out spectra, none of them as odd, "
@@ -209,13 +208,19 @@ def _beyond(n: int) -> str:
     return {0: "none is", 1: "one is"}.get(n, f"{n:,} are")
 
 
-def _in_the_way(n: int, n_looked: int) -> str:
-    left = " that nobody has seen" if n_looked else ""
+def _in_the_way(n: int) -> str:
     if n == 1:
-        return f"The oddest held-out spectrum{left} stands in the way: if people looked at it and found it odd"
-    return (
-        f"The {n:,} oddest held-out spectra{left} stand in the way: if people looked at them and found all of them odd"
-    )
+        return "The oddest held-out spectrum stands in the way: if people looked at it and found it odd"
+    return f"The {n:,} oddest held-out spectra stand in the way: if people looked at them and found all of them odd"
+
+
+def _more_looks(level: Level) -> str:
+    if level.looks is None:
+        return "More looks would not give one, whatever they find; a larger calibration may."
+    odd = f"If the next {_count(level.looks)} that people look at all prove odd, {level.n_claimable:,} could be claimed"
+    if level.looks_likely is None:
+        return f"{odd}; if no more of them do than of the last ones seen, further looks will not give a list."
+    return f"{odd}; if as many do as of the last ones seen, it takes about {level.looks_likely:,} looks."
 
 
 def _vetted(made: Claim) -> str:
