@@ -17,7 +17,7 @@ from oddqso.significance.params import SignificanceParams
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("CHI2", "NARROW", "BROAD", "LINES", "GMM", "FOREST")
+NAMES = SignificanceParams().merged
 ALPHAS = (0.05, 0.10)
 N_SPEC, N_ODD, N_REPLICATES = 4000, 160, 60
 
