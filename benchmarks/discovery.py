@@ -117,15 +117,20 @@ def do_gate(work: Work) -> dict[str, Any]:
 
 
 def do_inject(work: Work) -> dict[str, Any]:
-    raise NotImplementedError
+    import oddqso
+    from discovery_inject import probe_figures, short, wrong_redshifts
+
+    found = oddqso.inject(work.run, workers=os.cpu_count() or 1).figures()
+    wrong = wrong_redshifts(work.run, work.survey)
+    return {"figures": probe_figures(found) | wrong.pop("figures"), "wrong_redshifts": wrong} | short(found)
 
 
 def do_speed(work: Work) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("discovery_speed", "significance_speed"):
-        subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
-        found[name] = json.loads((HERE / "results" / f"{name}.json").read_text())
-    return found
+        done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True, stdout=subprocess.PIPE, text=True)
+        found |= json.loads(done.stdout)
+    return {"figures": found}
 
 
 DO = {"survey": do_survey, "rank": do_rank, "gate": do_gate, "inject": do_inject, "speed": do_speed}

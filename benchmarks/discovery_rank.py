@@ -156,13 +156,16 @@ def _standard_errors(scores: dict[str, Any], ordinary: Any, names: list[str], be
 
 
 def _zeros(scores: dict[str, Any], ordinary: Any, names: list[str]) -> list[dict[str, Any]]:
-    """Classes of which not one at S/N > 5 is found at a false-positive rate of 1 %, each with the reason."""
-    cut = cut_at(scores["ours"][~scores["extra"]], ordinary[~scores["extra"]], 1e-2)
+    """Classes of which not one at S/N > 5 is found at a false-positive rate of 0.1 %, each with the reason."""
+    main = ~scores["extra"]
+    cut, lower = (cut_at(scores["ours"][main], ordinary[main], rate) for rate in RATES)
     zeros = []
     for name in names:
         here = (scores["class"] == name) & (scores["snr"] > BRIGHT)
         if here.any() and not (scores["ours"][here] > cut).any():
-            zeros.append({"class": name, "n": int(here.sum()), "why": NOT_FOUND.get(name, "") or "UNEXPLAINED"})
+            found = int((scores["ours"][here] > lower).sum())
+            why = NOT_FOUND.get(name, "") or "UNEXPLAINED"
+            zeros.append({"class": name, "n": int(here.sum()), "found_1e2": found, "why": why})
     return zeros
 
 

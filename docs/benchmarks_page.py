@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from discovery_page import discovery_page
+
 from oddqso.stages import STAGES
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
@@ -13,7 +15,11 @@ def benchmarks_page() -> str:
     """What was measured, on what machine, and how to measure it again."""
     text = "# Benchmarks\n\n*This page is made from `benchmarks/results/` by `make docs`.*\n"
     ingest, realism = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("ingest", "realism"))
-    return text + _ingest(ingest) + _realism(realism)
+    text += _ingest(ingest)
+    discovery = RESULTS / "discovery.json"
+    if discovery.exists():
+        text += discovery_page(json.loads(discovery.read_text()))
+    return text + _realism(realism)
 
 
 def _ingest(found: dict[str, Any]) -> str:
