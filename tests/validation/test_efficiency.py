@@ -2,14 +2,7 @@ import numpy as np
 import pytest
 
 from oddqso.shares import share_interval
-from oddqso.validation.efficiency import binned, fit_logistic, fpr_cut, make_cut, mean_over_classes, share
-
-
-def planted(n, half, width, eps=1.0, seed=0, low=1.0, high=100.0):
-    rng = np.random.default_rng(seed)
-    amplitude = np.exp(rng.uniform(np.log(low), np.log(high), n))
-    p = eps / (1 + np.exp(-(np.log(amplitude) - np.log(half)) / width))
-    return amplitude, rng.uniform(size=n) < p
+from oddqso.validation.efficiency import binned, fpr_cut, make_cut, mean_over_classes, share
 
 
 @pytest.mark.parametrize("p", [0.02, 0.3, 0.75, 0.99])
@@ -19,62 +12,6 @@ def test_jeffreys_bands_hold_the_truth_as_often_as_they_say(p):
     truths = np.clip(p + rng.uniform(-0.02, 0.02, 3000), 0.002, 0.998)
     held = [low <= t <= high for t in truths for low, high in [share_interval(rng.binomial(60, t), 60)]]
     assert 0.93 < np.mean(held) < 0.985
-
-
-def test_half_amplitude_is_recovered():
-    fit = fit_logistic(*planted(2000, 9.0, 0.4), 1.0, 100.0)
-    assert fit.a50.low < 9.0 < fit.a50.high
-    assert fit.a50.value == pytest.approx(9.0, rel=0.12)
-    assert fit.a90.value == pytest.approx(9.0 * np.exp(0.4 * np.log(9)), rel=0.2)
-    assert fit.eps_max > 0.96
-
-
-def test_intervals_hold_the_truth_about_as_often_as_they_say():
-    held = []
-    for seed in range(120):
-        a50 = fit_logistic(*planted(200, 9.0, 0.5, seed=seed), 1.0, 100.0).a50
-        held.append((a50.low or 0.0) <= 9.0 <= (a50.high or np.inf))
-    assert np.mean(held) > 0.88
-
-
-def test_a_plateau_is_no_half_amplitude():
-    fit = fit_logistic(*planted(1500, 5.0, 0.3, eps=0.4), 1.0, 100.0)
-    assert fit.eps_max_low < 0.4 < fit.eps_max_high
-    assert fit.a50.value is None
-    assert "not reached in 1-100" in fit.a50.reason
-
-
-def test_what_is_always_found_has_no_half_amplitude_in_range():
-    amplitude, _ = planted(300, 1.0, 0.1)
-    fit = fit_logistic(amplitude, np.ones(300, bool), 1.0, 100.0)
-    assert fit.a50.value is None
-    assert "above it in all" in fit.a50.reason
-
-
-def test_where_small_is_odd_the_curve_falls():
-    amplitude, found = planted(2000, 9.0, 0.4)
-    fit = fit_logistic(100.0 / amplitude, found, 1.0, 100.0, falling=True)
-    assert fit.width < 0
-    assert fit.a50.value == pytest.approx(100.0 / 9.0, rel=0.12)
-    assert fit.a50.low < 100.0 / 9.0 < fit.a50.high
-    assert fit(np.array([2.0]))[0] > 0.9 > 0.1 > fit(np.array([80.0]))[0]
-
-
-def test_the_unit_of_the_amplitude_does_not_matter():
-    amplitude, found = planted(500, 9.0, 0.4)
-    one, thousand = fit_logistic(amplitude, found, 1.0, 100.0), fit_logistic(1e3 * amplitude, found, 1e3, 1e5)
-    assert thousand.a50.value == pytest.approx(1e3 * one.a50.value)
-    assert thousand.width == pytest.approx(one.width)
-
-
-def test_too_few_injections_have_no_fit():
-    assert fit_logistic(np.full(9, 2.0), np.ones(9, bool), 1.0, 3.0) is None
-
-
-@pytest.mark.parametrize("found", [np.zeros(40, bool), np.ones(40, bool)])
-def test_none_found_and_all_found_are_no_trouble(found):
-    fit = fit_logistic(np.geomspace(1, 10, 40), found, 1.0, 10.0)
-    assert 0 <= fit.eps_max <= 1
 
 
 def test_a_cut_lets_no_more_through_than_it_says():
@@ -106,6 +43,42 @@ def test_bins_share_out_everything_inside_once():
     cells = binned(np.ones(6, bool), values, np.array([0.0, 1.0, 3.0]))
     assert [cell["n"] for cell in cells] == [2, 3]
     assert binned(np.zeros(0, bool), np.zeros(0), np.array([0.0, 1.0]))[0]["share"] is None
+
+
+def test_the_same_hosts_again_tell_little_more():
+    """Ten injections in each of 40 hosts that are found or missed as a whole are worth 40."""
+    found = np.repeat(np.random.default_rng(3).uniform(size=40) < 0.4, 10)
+    host = np.repeat(np.arange(40), 10)
+    alone, clustered = share(found), share(found, host)
+    assert clustered["n_effective"] == pytest.approx(40, rel=0.05)
+    assert clustered["high"] - clustered["low"] > 2.5 * (alone["high"] - alone["low"])
+    assert clustered["share"] == alone["share"]
+
+
+def test_hosts_that_do_not_matter_cost_nothing():
+    rng = np.random.default_rng(4)
+    found, host = rng.uniform(size=4000) < 0.3, np.repeat(np.arange(400), 10)
+    assert share(found, host)["n_effective"] > 3000
+    assert share(found, np.arange(4000)) == share(found)
+
+
+def test_nothing_found_is_known_no_better_than_there_are_hosts():
+    assert share(np.zeros(50, bool), np.repeat(np.arange(5), 10))["n_effective"] == 5
+
+
+def test_bands_of_clustered_injections_hold_the_truth():
+    rng, held = np.random.default_rng(6), []
+    for _ in range(400):
+        p = np.repeat(rng.beta(1.5, 3.0, 60), 8)  # each host has an efficiency of its own; the mean is 1 / 3
+        told = share(rng.uniform(size=480) < p, np.repeat(np.arange(60), 8))
+        held.append(told["low"] <= 1 / 3 <= told["high"])
+    assert 0.91 < np.mean(held) < 0.985
+
+
+def test_a_rate_below_what_the_spectra_resolve_is_said():
+    assert fpr_cut(np.arange(1000.0), 0.001).resolved
+    cut = fpr_cut(np.arange(900.0), 0.001)
+    assert (cut.resolved, cut.value, cut.n_above) == (False, 899.0, 0)
 
 
 def test_the_mean_counts_classes_alike():

@@ -16,8 +16,9 @@ from oddqso.significance.groups import calibration_groups
 from oddqso.significance.params import SignificanceParams
 from oddqso.stages.inject import ordinary_rows, read_held_out
 from oddqso.stages.report import TRUTH, inventory
-from oddqso.validation.laboratory import HeldOut, laboratory
+from oddqso.validation.laboratory import laboratory
 from oddqso.validation.params import EfficiencyParams, InjectParams
+from oddqso.validation.planted import HeldOut
 
 
 def efficiency(

@@ -1,7 +1,7 @@
 """Everything that the injection laboratory measures: one dictionary of figures, and the selection function."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,63 +11,23 @@ from numpy.typing import NDArray
 from oddqso.simulation.injection import Injection
 from oddqso.simulation.injections import HELD_BACK
 from oddqso.simulation.probes import PROBES
-from oddqso.validation.ceiling import blind_search
 from oddqso.validation.efficiency import (
     Cut,
     binned,
-    fit_logistic,
     fpr_cut,
     make_cut,
     mean_over_classes,
     share,
 )
+from oddqso.validation.logistic import fit_logistic
 from oddqso.validation.params import EfficiencyParams, InjectParams
 from oddqso.validation.plan import TWIN, amplitude_range, chosen, snr_bin, snr_names
+from oddqso.validation.planted import HeldOut, Planted, planted_of
+from oddqso.validation.probing import probe_figures, twin_figures
 from oddqso.validation.selection import Selection, make_selection
 
 EACH: Final = "in each S/N bin"
-N_PIXEL: Final = 7781
 Tiers = Mapping[str, Mapping[str, float]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
-    """The run's own held-out strict spectra, which cuts are set on.
-
-    Parameters
-    ----------
-    target_id : (n_spec,) int64
-    snr : (n_spec,) float64
-    ordinary : (n_spec,) bool
-        Those that count as ordinary for the cuts.
-    score : (n_spec,) float64
-        The final score.
-    tails : dict of str to (n_spec,) float64
-        TAIL_<NAME> by the detector's name.
-    group : (n_spec,) str
-        Calibration group.
-    """
-
-    target_id: NDArray[np.int64]
-    snr: NDArray[np.float64]
-    ordinary: NDArray[np.bool_]
-    score: NDArray[np.float64]
-    tails: dict[str, NDArray[np.float64]]
-    group: NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Planted:
-    """What became of the injections, (n,) each."""
-
-    name: NDArray[Any]
-    amplitude: NDArray[np.float64]
-    place: NDArray[np.int64]
-    z: NDArray[np.float64]
-    host: NDArray[np.int64]
-    score: NDArray[np.float64]
-    tails: dict[str, NDArray[np.float64]]
-    group: NDArray[Any]
 
 
 def laboratory(
@@ -93,7 +53,7 @@ def laboratory(
     rng : Generator
         For the ceiling of the probes.
     """
-    planted = _planted(injected)
+    planted = planted_of(injected)
     cuts, flagged = _flag(planted, held_out, tiers, planned, params)
     twins = planted.name == TWIN
     classes = {
@@ -113,8 +73,8 @@ def laboratory(
         "short": _short(classes, planned, names),
         "classes": classes,
         "mean": {cut: _means(astrophysical, cut, names) for cut in flagged},
-        "probes": _probes(planted, held_out, flagged, planned, params, scales, rng),
-        "twins": _twins(planted, held_out, cuts),
+        "probes": probe_figures(planted, held_out, flagged, planned, params, scales, rng),
+        "twins": twin_figures(planted, held_out, cuts),
     }
     header = {
         "classes": {
@@ -137,24 +97,8 @@ def laboratory(
     return figures, selection
 
 
-def _planted(injected: pa.Table) -> _Planted:
-    def floats(name: str) -> NDArray[np.float64]:
-        return np.asarray(injected[name].to_numpy(zero_copy_only=False), np.float64)
-
-    return _Planted(
-        name=np.array(injected["CLASS"].to_pylist(), dtype=np.str_),
-        amplitude=floats("AMPLITUDE"),
-        place=injected["SNR_BIN"].to_numpy(),
-        z=floats("HOST_Z"),
-        host=injected["TARGETID"].to_numpy(),
-        score=floats("SCORE"),
-        group=np.array(injected["GROUP"].to_pylist(), dtype=np.str_),
-        tails={name.removeprefix("TAIL_"): floats(name) for name in injected.column_names if name.startswith("TAIL_")},
-    )
-
-
 def _flag(
-    planted: _Planted,
+    planted: Planted,
     held_out: HeldOut,
     tiers: Tiers,
     planned: InjectParams,
@@ -173,7 +117,7 @@ def _flag(
         found = np.zeros(len(score), dtype=np.bool_)
         for k, words in enumerate(snr_names(planned)):
             cut = fpr_cut(ordinary[place == k], rate)
-            cuts.append(make_cut(f"{cut.name}, {words}", cut.value, ordinary[place == k]))
+            cuts.append(replace(cut, name=f"{cut.name}, {words}"))
             found |= (planted.place == k) & (score > cut.value)
         flagged[f"FPR {100 * rate:g}% {EACH}"] = found
     for tier, groups in tiers.items():
@@ -187,7 +131,7 @@ def _flag(
 
 
 def _of_class(
-    injection: Injection, planted: _Planted, flagged: Mapping[str, NDArray[np.bool_]], held_out: HeldOut,
+    injection: Injection, planted: Planted, flagged: Mapping[str, NDArray[np.bool_]], held_out: HeldOut,
     planned: InjectParams, params: EfficiencyParams,
 ) -> dict[str, Any]:  # fmt: skip
     here = planted.name == injection.name
@@ -195,25 +139,24 @@ def _of_class(
     edges = np.geomspace(low, high, params.amplitude_bins + 1)
     edges[[0, -1]] = low * (1 - 1e-9), high * (1 + 1e-9)
     z_edges = np.array([0.0, *params.z_edges, 10.0])
-    amplitude, place, z = planted.amplitude[here], planted.place[here], planted.z[here]
+    amplitude, place, z, host = planted.amplitude[here], planted.place[here], planted.z[here], planted.host[here]
 
     def fitted(rows: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, Any] | None:
         fit = fit_logistic(amplitude[rows], found[rows], low, high, falling=injection.falling)
         return asdict(fit) if fit else None
 
     def told(found: NDArray[np.bool_]) -> dict[str, Any]:
-        everything = np.ones(len(found), dtype=np.bool_)
         by_snr = []
         for k, words in enumerate(snr_names(planned)):
             rows = place == k
-            by_snr.append({"bin": words} | share(found[rows]) | {
-                "fit": fitted(rows, found), "amplitude": binned(found[rows], amplitude[rows], edges)
+            by_snr.append({"bin": words} | share(found[rows], host[rows]) | {
+                "fit": fitted(rows, found), "amplitude": binned(found[rows], amplitude[rows], edges, host[rows])
             })  # fmt: skip
-        return share(found) | {
-            "fit": fitted(everything, found),
-            "amplitude": binned(found, amplitude, edges),
+        return share(found, host) | {
+            "fit": fitted(np.ones(len(found), dtype=np.bool_), found),
+            "amplitude": binned(found, amplitude, edges, host),
             "snr": by_snr,
-            "z": binned(found, z, z_edges),
+            "z": binned(found, z, z_edges, host),
         }
 
     rate = params.false_positive_rates[0]
@@ -222,7 +165,7 @@ def _of_class(
     for name, tail in planted.tails.items():
         cut = fpr_cut(held_out.tails[name][held_out.ordinary], rate).value
         found = np.where(np.isfinite(tail[here]), tail[here], -np.inf) > cut
-        detectors[name] = {"all": share(found), "bright": share(found[bright])}
+        detectors[name] = {"all": share(found, host), "bright": share(found[bright], host[bright])}
     return {
         "kind": str(injection.kind), "amplitude": injection.amplitude, "low": low, "high": high,
         "falling": injection.falling, "held_back": injection.name in HELD_BACK, "probe": injection in PROBES,
@@ -253,66 +196,3 @@ def _means(classes: Mapping[str, Any], cut: str, names: list[str]) -> dict[str, 
             "snr": [{"bin": name} | mean_over_classes([c["snr"][k] for c in mine]) for k, name in enumerate(names)]
         }
     return means
-
-
-def _probes(
-    planted: _Planted, held_out: HeldOut, flagged: Mapping[str, NDArray[np.bool_]], planned: InjectParams,
-    params: EfficiencyParams, scales: Mapping[str, Sequence[int]], rng: np.random.Generator,
-) -> dict[str, Any]:  # fmt: skip
-    """Probes at fixed significance, by the final score and by the filters alone, next to what is possible."""
-    rate = params.false_positive_rates[0]
-    main = next(iter(flagged))
-    found = {"SCORE": flagged[main]}
-    for name in ("NARROW", "BROAD"):
-        if name in planted.tails:
-            cut = fpr_cut(held_out.tails[name][held_out.ordinary], rate).value
-            found[name] = np.where(np.isfinite(planted.tails[name]), planted.tails[name], -np.inf) > cut
-    widths = {"narrow_feature": (1.0, 3.0), "broad_feature": (16.0, 256.0)}
-    probes = {}
-    for injection in chosen(planned):
-        if injection not in PROBES:
-            continue
-        own = "NARROW" if injection.name == "narrow_feature" else "BROAD"
-        levels = []
-        for sigma in planned.probe_sigmas:
-            rows = (planted.name == injection.name) & (planted.amplitude == sigma)
-            levels.append({
-                "sigma": sigma,
-                "found": {name: share(hits[rows]) for name, hits in found.items()},
-                "snr": [
-                    {"bin": words, "found": {name: share(hits[rows & (planted.place == k)])
-                                             for name, hits in found.items()}}
-                    for k, words in enumerate(snr_names(planned))
-                ],
-            })  # fmt: skip
-        every = sorted({scale for bank in scales.values() for scale in bank})
-        ceilings = {
-            words: blind_search(
-                bank, widths[injection.name], planned.probe_sigmas, rate, N_PIXEL, params.n_ceiling, rng
-            )
-            for words, bank in {f"filters of {own}": scales[own], "all filters": every}.items()
-        }
-        probes[injection.name] = {"cut": main, "levels": levels, "ceiling": ceilings}
-    return probes
-
-
-def _twins(planted: _Planted, held_out: HeldOut, cuts: list[Cut]) -> dict[str, Any]:
-    """How many spectra that were turned upside down lie above each cut, against the same spectra as they are."""
-    rows = (planted.name == TWIN) & np.isfinite(planted.score)
-    order = np.argsort(held_out.target_id, kind="stable")
-    real = order[np.searchsorted(held_out.target_id[order], planted.host[rows])]
-    twin, score = planted.score[rows], held_out.score[real]
-    told = []
-    for cut in cuts:
-        if "," in cut.name or not np.isfinite(cut.value):
-            continue
-        above, turned = score > cut.value, twin > cut.value
-        n_real, n_twin = int(above.sum()), int(turned.sum())
-        ratio = n_twin / n_real if n_real else None
-        told.append({
-            "cut": cut.name, "n_real": n_real, "n_twin": n_twin,
-            "reliability": None if ratio is None else 1 - ratio,
-            "reliability_se": None if ratio is None else ratio * np.sqrt(1 / max(n_twin, 1) + 1 / n_real),
-            "both": int((above & turned).sum()), "quiet": share(turned[~above]),
-        })  # fmt: skip
-    return {"n": int(rows.sum()), "cuts": told}
