@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
-from oddqso.score.examples import make_evidence, plant
+from oddqso.score.examples import make_evidence, make_training, plant
 from oddqso.score.params import FitParams, ScoreParams
 from oddqso.score.protocol import Explains
 from oddqso.score.registry import SCORES, plugin_scores
-from oddqso.testing import make_embedding
 
 KINDS = SCORES + plugin_scores()
 FIT = FitParams(forest_trees=50)
 
 
 def fitted(kind, seed=5):
-    return kind.make(FIT, ScoreParams()).fit(make_embedding(400, seed=9), np.random.default_rng(seed))
+    return kind.make(FIT, ScoreParams()).fit(make_training(400, seed=9), np.random.default_rng(seed))
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
@@ -73,7 +72,7 @@ def test_the_same_seed_gives_the_same_detector(kind, score):
 def test_fitting_leaves_the_unfitted_one_alone(kind):
     unfitted = kind.make(FIT, ScoreParams())
     before = unfitted.to_arrays().keys()
-    unfitted.fit(make_embedding(100), np.random.default_rng(0))
+    unfitted.fit(make_training(100), np.random.default_rng(0))
     assert unfitted.to_arrays().keys() == before
 
 

@@ -8,10 +8,11 @@ from oddqso.errors import ConfigError, DataError
 from oddqso.score import registry
 from oddqso.score.compute import compute_scores
 from oddqso.score.evidence import Evidence
-from oddqso.score.examples import make_evidence
+from oddqso.score.examples import make_evidence, make_templates, make_training
 from oddqso.score.fit import fit_scores, load_fit, save_fit
 from oddqso.score.kl import KlScore
 from oddqso.score.params import DetectorParams, FitParams, ScoreParams
+from oddqso.score.protocol import Training
 from oddqso.spectra import Quality
 from oddqso.testing import make_embedding
 
@@ -22,7 +23,7 @@ FIT = DetectorParams(fit=FitParams(forest_trees=20))
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_scores(make_embedding(200, seed=1), FIT, np.random.default_rng(0))
+    return fit_scores(make_training(200, seed=1), FIT, np.random.default_rng(0))
 
 
 def test_the_columns_and_their_types(fitted):
@@ -84,7 +85,9 @@ def test_a_missing_or_unknown_detector_is_refused(fitted):
 
 def test_the_order_of_the_rows_that_teach_does_not_move_the_standard():
     embedding, order = make_embedding(100), np.random.default_rng(2).permutation(100)
-    one, other = (fit_scores(e, FIT, np.random.default_rng(0)) for e in (embedding, embedding[order]))
+    one, other = (
+        fit_scores(Training(e, make_templates()), FIT, np.random.default_rng(0)) for e in (embedding, embedding[order])
+    )
     np.testing.assert_array_equal(one["GMM"]["center"], other["GMM"]["center"])
 
 
@@ -110,7 +113,7 @@ class Brightness(KlScore):
 def test_a_detector_of_another_package_gets_its_column(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: [_Point(Brightness)])
     fitted = fit_scores(
-        make_embedding(50), DetectorParams(fit=FitParams(forest_trees=5, plugins=True)), np.random.default_rng(0)
+        make_training(50), DetectorParams(fit=FitParams(forest_trees=5, plugins=True)), np.random.default_rng(0)
     )
     table = compute_scores(make_evidence(3), fitted, PARAMS)
     np.testing.assert_array_equal(table["SCORE_BRIGHTNESS"], make_evidence(3).flux.mean(axis=1))

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from oddqso.score.evidence import Evidence
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class ElboScore:
         """A detector with these settings."""
         return cls(score)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Itself: nothing to learn."""
         return self
 

@@ -6,8 +6,13 @@ import numpy as np
 
 from oddqso.score.evidence import Evidence
 from oddqso.score.lines import WINDOWS
-from oddqso.spectra.grid import native_grid
+from oddqso.score.protocol import Training
+from oddqso.spectra.grid import LOG_STEP, N_MODEL, native_grid
+from oddqso.spectra.templates import RestTemplates
 from oddqso.testing import make_embedding
+
+_Z_RANGE = (1.02, 7.5)
+"""Of 1 + z."""
 
 
 def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_error: float = 0.02) -> Evidence:
@@ -53,6 +58,39 @@ def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_er
         latent_sigma=embedding.latent_sigma,
         kl=embedding.kl,
     )
+
+
+def make_templates() -> RestTemplates:
+    """The mean of `make_evidence`'s quasars, and components that vary their slope and the strength of each line.
+
+    Examples
+    --------
+    >>> templates = make_templates()
+    >>> templates.flux.shape == (12, len(templates.wave))
+    True
+    """
+    n_rest = N_MODEL + 2 + round(float(np.log(_Z_RANGE[1] / _Z_RANGE[0])) / LOG_STEP)
+    wave = native_grid()[0] / _Z_RANGE[1] * np.exp(LOG_STEP * np.arange(n_rest))
+    continuum = (wave / 3000.0) ** -1.5
+    profiles = np.array([
+        line.ew / (np.sqrt(2 * np.pi) * 0.008 * line.wave)
+        * np.exp(-0.5 * ((wave - line.wave) / (0.008 * line.wave)) ** 2)
+        for line in WINDOWS
+    ])  # fmt: skip
+    mean = continuum * (1 + profiles.sum(axis=0))
+    slope = 0.3 * np.log(wave / 3000.0) * mean
+    return RestTemplates(wave, np.vstack([mean, slope, 0.2 * profiles * continuum]).astype(np.float32))
+
+
+def make_training(n_spec: int = 200, *, seed: int = 0) -> Training:
+    """Something that every detector can be fitted to.
+
+    Examples
+    --------
+    >>> len(make_training(30).embedding)
+    30
+    """
+    return Training(make_embedding(n_spec, seed=seed), make_templates())
 
 
 def plant(

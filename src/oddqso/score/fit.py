@@ -6,18 +6,17 @@ import numpy as np
 
 from oddqso.errors import DataError
 from oddqso.score.params import DetectorParams
-from oddqso.score.protocol import Arrays
+from oddqso.score.protocol import Arrays, Training
 from oddqso.score.registry import scores_of
-from oddqso.spectra import Embedding
 
 
-def fit_scores(training: Embedding, params: DetectorParams, rng: np.random.Generator) -> dict[str, Arrays]:
+def fit_scores(training: Training, params: DetectorParams, rng: np.random.Generator) -> dict[str, Arrays]:
     """Every detector, fitted, as plain arrays by name.
 
     Parameters
     ----------
-    training : Embedding
-        Ordinary spectra of the FIT split, at most ``params.fit.max_spectra`` of them.
+    training : Training
+        Ordinary spectra of the FIT split, at most ``params.fit.max_spectra`` of them, and the model's templates.
     params : DetectorParams
         Settings of all detectors.
     rng : numpy.random.Generator
@@ -25,10 +24,10 @@ def fit_scores(training: Embedding, params: DetectorParams, rng: np.random.Gener
 
     Examples
     --------
-    >>> from oddqso.testing import make_embedding
+    >>> from oddqso.score.examples import make_training
     >>> from oddqso.score.params import FitParams
     >>> params = DetectorParams(fit=FitParams(forest_trees=5))
-    >>> list(fit_scores(make_embedding(60), params, np.random.default_rng(1)))
+    >>> list(fit_scores(make_training(60), params, np.random.default_rng(1)))
     ['CHI2', 'NARROW', 'BROAD', 'JOIN', 'LINES', 'GMM', 'KNN', 'FOREST', 'KL', 'ELBO']
     """
     kinds = scores_of(params.fit)

@@ -12,8 +12,7 @@ from oddqso.errors import StageError
 from oddqso.score.evidence import Evidence
 from oddqso.score.latents import ActiveUnits, active_units
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +91,11 @@ class GmmScore:
         """A detector with these settings."""
         return cls(fit)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Find the active units and fit the mixture to them."""
-        units = active_units(training, self.params)
+        units = active_units(training.embedding, self.params)
         seed = int(rng.integers(2**31))
-        return replace(self, units=units, mixture=fit_mixture(units(training.latent), self.params, seed))
+        return replace(self, units=units, mixture=fit_mixture(units(training.embedding.latent), self.params, seed))
 
     def __call__(self, evidence: Evidence) -> NDArray[np.float32]:
         """(n_spec,) float32 [nat]."""

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from oddqso.score.evidence import Evidence
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Training
 
 JOINS_ANGSTROM: Final = ((5760.0, 5800.0), (7520.0, 7620.0))
 """Where both arms see the same light, observed frame: B and R, R and Z."""
@@ -41,7 +40,7 @@ class JoinScore:
         """A detector with these settings."""
         return cls(score)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Itself: nothing to learn."""
         return self
 

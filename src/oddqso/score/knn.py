@@ -11,8 +11,7 @@ from oddqso.errors import StageError
 from oddqso.score.evidence import Evidence
 from oddqso.score.latents import ActiveUnits, active_units
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +33,11 @@ class KnnScore:
         """A detector with these settings."""
         return cls(fit)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Find the active units and keep a random choice of spectra to be near to."""
-        units = active_units(training, self.params)
-        chosen = np.sort(rng.permutation(len(training))[: self.params.knn_reference])
-        reference = np.ascontiguousarray(units(training.latent[chosen]).T)
+        units = active_units(training.embedding, self.params)
+        chosen = np.sort(rng.permutation(len(training.embedding))[: self.params.knn_reference])
+        reference = np.ascontiguousarray(units(training.embedding.latent[chosen]).T)
         return replace(self, units=units, reference=reference)
 
     def __call__(self, evidence: Evidence) -> NDArray[np.float32]:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from oddqso.score.evidence import Evidence
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Training
 
 
 class LineWindow(NamedTuple):
@@ -82,7 +81,7 @@ class LinesScore:
         """A detector with these settings."""
         return cls(score)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Itself: the population is a published one."""
         return self
 

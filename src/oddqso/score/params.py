@@ -46,6 +46,8 @@ class FitParams(Params):
     """Nearest spectra whose mean distance is the score KNN."""
     knn_reference: int = Field(10_000, ge=1)
     """At most this many spectra to be near to; time and memory grow with them."""
+    redshift_templates: int = Field(11, ge=2)
+    """Mean and strongest components of the model, together, that other redshifts are tried with."""
     pyod: tuple[str, ...] = ()
     """Detectors of the package PyOD to use as well, by the names of their classes, as "LOF"; each becomes PYOD_<NAME>.
     Those whose scores depend on which spectra are scored together, as "ECOD", are refused."""

@@ -1,5 +1,6 @@
 """What every detector promises."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -8,9 +9,27 @@ from numpy.typing import NDArray
 from oddqso.score.evidence import Evidence
 from oddqso.score.params import FitParams, ScoreParams
 from oddqso.spectra import Embedding
+from oddqso.spectra.templates import RestTemplates
 
 Arrays = dict[str, NDArray[Any]]
 """A fitted detector as plain arrays: what is stored, and nothing else is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What detectors learn from.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        Latent vectors of ordinary spectra of the FIT split.
+    templates : RestTemplates or None
+        Mean and strongest components of the trained model; None where there is no model, and then detectors that need
+        them cannot be fitted.
+    """
+
+    embedding: Embedding
+    templates: RestTemplates | None = None
 
 
 class Score(Protocol):
@@ -28,7 +47,7 @@ class Score(Protocol):
     def make(cls, fit: FitParams, score: ScoreParams) -> Self:
         """A detector with these settings, not yet fitted."""
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """The detector fitted to ordinary spectra; itself if there is nothing to learn."""
 
     def __call__(self, evidence: Evidence) -> NDArray[np.float32]:

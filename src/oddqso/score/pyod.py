@@ -15,8 +15,7 @@ from oddqso.errors import ConfigError, DataError, StageError
 from oddqso.score.evidence import Evidence
 from oddqso.score.latents import ActiveUnits, active_units
 from oddqso.score.params import FitParams, ScoreParams
-from oddqso.score.protocol import Arrays, Score
-from oddqso.spectra import Embedding
+from oddqso.score.protocol import Arrays, Score, Training
 
 PREFIX: Final = "PYOD_"
 """How the names of these detectors begin."""
@@ -50,7 +49,7 @@ class PyodScore:
         """A detector with these settings."""
         return cls(fit)
 
-    def fit(self, training: Embedding, rng: np.random.Generator) -> Self:
+    def fit(self, training: Training, rng: np.random.Generator) -> Self:
         """Find the active units, fit PyOD's detector to a random choice of spectra, and see that it keeps promises.
 
         Raises
@@ -58,9 +57,9 @@ class PyodScore:
         ConfigError
             If the score of a spectrum depends on the others, or a second fit does not give the same.
         """
-        units = active_units(training, self.params)
-        chosen = np.sort(rng.permutation(len(training))[: self.params.pyod_reference])
-        reference = units(training.latent[chosen])
+        units = active_units(training.embedding, self.params)
+        chosen = np.sort(rng.permutation(len(training.embedding))[: self.params.pyod_reference])
+        reference = units(training.embedding.latent[chosen])
         seed = int(rng.integers(2**31))
         model = _fitted(self.detector, reference, seed)
         _check_rows(self.detector, model, reference)

@@ -1,4 +1,4 @@
-"""fit: the detectors learn what ordinary latent vectors look like."""
+"""fit: the detectors learn what ordinary latent vectors look like, and what lines stand where."""
 
 from pathlib import Path
 
@@ -7,12 +7,16 @@ import numpy as np
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.score.params import DetectorParams
+from oddqso.score.protocol import Training
 from oddqso.spectra import Embedding
 from oddqso.stages.rows import teaching
 
 
-def fit(context: Context, prepared: Shards, embedded: Shards, *, params: DetectorParams, out: Path) -> None:
+def fit(
+    context: Context, prepared: Shards, embedded: Shards, trained: Path, *, params: DetectorParams, out: Path
+) -> None:
     """Fit the detectors to a random choice of at most ``max_spectra`` of the teaching rows."""
+    from oddqso.embed.templates import rest_templates
     from oddqso.score.fit import fit_scores, save_fit
 
     rows = [teaching(table) for table in prepared]
@@ -25,7 +29,8 @@ def fit(context: Context, prepared: Shards, embedded: Shards, *, params: Detecto
         here = rows[k][chosen[(chosen >= ends[k]) & (chosen < ends[k + 1])] - ends[k]]
         if len(here):
             latents.append(Embedding.from_table(table).latents_only()[here])
-    save_fit(out, fit_scores(Embedding.concatenate(latents), params, rng))
+    training = Training(Embedding.concatenate(latents), rest_templates(trained, params.fit.redshift_templates))
+    save_fit(out, fit_scores(training, params, rng))
 
 
-STAGE = Stage("fit", kind="gather", reads=("prepare", "embed"), function=fit, params=DetectorParams)
+STAGE = Stage("fit", kind="gather", reads=("prepare", "embed", "train"), function=fit, params=DetectorParams)
