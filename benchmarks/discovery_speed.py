@@ -16,10 +16,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from oddqso.score.compute import make_scores
-from oddqso.score.examples import make_evidence
+from oddqso.score.examples import make_evidence, make_templates
 from oddqso.score.fit import fit_scores
 from oddqso.score.forest import fit_forest
 from oddqso.score.params import DetectorParams, FitParams, ScoreParams
+from oddqso.score.protocol import Training
 from oddqso.testing import make_embedding
 
 N_CORE = 2
@@ -78,7 +79,9 @@ def scores_per_s(n_spec: int = 2048, n_teach: int = 10_000) -> dict[str, Any]:
     evidence = make_evidence(256, snr=3.0)
     few = make_embedding(256, n_latent=64, seed=2)
     evidence = replace(evidence, latent=few.latent, latent_sigma=few.latent_sigma)
-    detectors = make_scores(fit_scores(embedding, params, np.random.default_rng(1)), ScoreParams())
+    detectors = make_scores(
+        fit_scores(Training(embedding, make_templates()), params, np.random.default_rng(1)), ScoreParams()
+    )
     batches = [evidence] * (n_spec // len(evidence))
 
     def all_of(batch: Any) -> None:
