@@ -26,9 +26,15 @@ from oddqso.api import (
     show,
     simulate,
     status,
+    vet_answers,
+    vet_export,
+    vet_import,
+    vet_oracle,
+    vet_status,
 )  # fmt: skip
 
 __all__ = [
     "STAGE_NAMES", "GateParams", "Laboratory", "Run", "StageStatus", "__version__", "demo", "entrap", "gate", "init",
     "inject", "read_selection", "report", "run", "show", "simulate", "status",
+    "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from oddqso.reports.params import ReportParams
 from oddqso.score.params import DetectorParams, FitParams, ScoreParams
 from oddqso.significance.params import SignificanceParams
 from oddqso.validation.params import EfficiencyParams, InjectParams
+from oddqso.vetting.params import VettingParams
 
 
 class Settings(Params):
@@ -50,6 +51,8 @@ class Settings(Params):
     """Planting anomalies (`oddqso inject`)."""
     efficiency: EfficiencyParams = EfficiencyParams()
     """What is found of them."""
+    vetting: VettingParams = VettingParams()
+    """The blind queue (`oddqso vet`)."""
 
     def of_stages(self) -> dict[str, Params]:
         """The settings of each stage, by its name."""

@@ -4,9 +4,11 @@ from oddqso.api.injecting import Laboratory, inject, read_selection
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
 from oddqso.api.validating import entrap, gate
+from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export, vet_import, vet_oracle, vet_status
 from oddqso.validation.gate_params import GateParams
 
 __all__ = [
-    "STAGE_NAMES", "GateParams", "Laboratory", "Run", "StageStatus", "demo", "entrap", "gate", "init", "inject",
-    "read_selection", "report", "run", "show", "simulate", "status",
+    "STAGE_NAMES", "Audit", "Batch", "GateParams", "Laboratory", "Run", "StageStatus", "VetStatus", "demo",
+    "entrap", "gate", "init", "inject", "read_selection", "report", "run", "show", "simulate", "status", "vet_answers",
+    "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip

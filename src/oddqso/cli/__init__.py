@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddqso import __version__
-from oddqso.cli import injecting, running, simulating, validating
+from oddqso.cli import injecting, running, simulating, validating, vetting
 from oddqso.errors import OddqsoError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ for command in (
     validating.gate, validating.entrap, injecting.inject,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(vetting.app, name="vet")
 
 
 def _version(wanted: bool) -> None:

@@ -58,13 +58,15 @@ class SpectrumSheet:
         Width of the image [pixel].
     compact : bool
         Without the close-up and the key, for two figures side by side; 6/10 as wide.
+    blind : bool
+        Nothing that a detector said, for eyes that shall judge by themselves.
     """
 
-    def __init__(self, width_pixels: int = 920, *, compact: bool = False) -> None:
+    def __init__(self, width_pixels: int = 920, *, compact: bool = False, blind: bool = False) -> None:
         self._label_gap = 150.0 if compact else 85.0
-        self._compact = compact
+        self._compact, self._blind = compact, blind
         with styled():
-            width, left, right = (5.52, 0.105, 0.985) if compact else (9.2, 0.062, 0.775)
+            width, left, right = (5.52, 0.105, 0.985) if compact else (9.2, 0.062, 0.985 if blind else 0.775)
             self.figure: Figure = new_figure(width, 3.3 if compact else 4.1, dpi=width_pixels / 9.2)
             self.figure.set_layout_engine("none")
             bottom, top = (0.14, 0.82) if compact else (0.115, 0.855)
@@ -82,13 +84,16 @@ class SpectrumSheet:
             self._draw_frame()
             self._draw_artists()
             self._draw_key()
+            if blind:
+                self._key.set_visible(False)
+                self._draw_blind_key()
             if compact:
                 self._key.set_visible(False)
                 self._main.yaxis.label.set_fontsize(7.5)
                 self._chi.yaxis.label.set_fontsize(7.5)
 
-    def fill(self, view: SpectrumView, row: Mapping[str, Any]) -> None:
-        """Show this spectrum."""
+    def fill(self, view: SpectrumView, row: Mapping[str, Any], name: str | None = None) -> None:
+        """Show this spectrum, under this name or else its TARGETID."""
         n_pixel = pixels_for(view)
         raw, smooth = bin_pixels(view, 2), bin_pixels(view, n_pixel)
         _draw(self._raw, raw)
@@ -103,7 +108,7 @@ class SpectrumSheet:
         self._fill_zoom(view, row, limits)
         self._fill_lines(view.z)
         self._rest.set_xlim(*(x / (1 + view.z) for x in _WAVE_LIMITS))
-        self._title.set_text(_heading(view, row, n_pixel, compact=self._compact))
+        self._title.set_text(_heading(view, row, n_pixel, name or str(view.target_id), compact=self._compact))
 
     def image(self) -> bytes:
         """The filled figure as WebP."""
@@ -184,6 +189,14 @@ class SpectrumSheet:
             handlelength=1.3,
             labelspacing=0.35,
         )
+
+    def _draw_blind_key(self) -> None:
+        handles = [
+            Line2D([], [], color=INK, lw=1.2, label="flux, ±1σ"),
+            Line2D([], [], color=ORANGE, lw=1.5, label="reconstruction, ±1σ"),
+            Patch(color=SHADE, label="sky, telluric; // joins"),
+        ]
+        self.figure.legend(handles=handles, loc="upper right", ncols=3, fontsize=7, handlelength=1.3, frameon=False)
 
     def _fill_chi(self, view: SpectrumView) -> None:
         wave, chi = chi_in_bins(view, _CHI_PIXELS)
@@ -315,8 +328,8 @@ def _zoom_limits(flux: Array, model: NDArray[Any], limits: tuple[float, float]) 
     return low - 0.08 * room, high + 0.08 * room
 
 
-def _heading(view: SpectrumView, row: Mapping[str, Any], n_pixel: int, *, compact: bool) -> str:
+def _heading(view: SpectrumView, row: Mapping[str, Any], n_pixel: int, name: str, *, compact: bool) -> str:
     rank = f"rank {row['RANK']:,}   " if row.get("RANK") is not None else ""
     snr = f"   S/N {row['SNR']:.1f}" if row.get("SNR") is not None else ""
     smoothed = "" if compact else f"   smoothed to {n_pixel * STEP_ANGSTROM:.1f} Å"
-    return f"{rank}{view.target_id}   z = {view.z:.4f}{snr}{smoothed}"
+    return f"{rank}{name}   z = {view.z:.4f}{snr}{smoothed}"
