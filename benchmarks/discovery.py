@@ -50,8 +50,8 @@ def _hash(paths: Sequence[Path]) -> str:
 class Work:
     """The working folder: survey, run, and what each part found."""
 
-    def __init__(self, root: Path, n_target: int, replicates: int) -> None:
-        self.n_target, self.replicates = n_target, replicates
+    def __init__(self, root: Path, n_target: int, replicates: int, per_bin: int) -> None:
+        self.n_target, self.replicates, self.per_bin = n_target, replicates, per_bin
         self.n_extra = round(n_target * N_EXTRA / N_TARGET)
         self.code = _hash(sorted(ROOT.glob("src/oddqso/**/*.py")))
         self.root = root / f"{self.code}-{n_target}"
@@ -66,7 +66,7 @@ class Work:
     def part(self, name: str, again: bool) -> dict[str, Any]:
         """What a part found, done now unless it was done before with this code."""
         path = self.root / "parts" / f"{name}.json"
-        mark = [_hash(sorted(HERE.glob("*.py"))), self.replicates]
+        mark = [_hash(sorted(HERE.glob("*.py"))), self.replicates, self.per_bin]
         if path.exists() and not again:
             kept: dict[str, Any] = json.loads(path.read_text())
             if kept["mark"] == mark:
@@ -120,7 +120,7 @@ def do_inject(work: Work) -> dict[str, Any]:
     import oddqso
     from discovery_inject import probe_figures, short, wrong_redshifts
 
-    found = oddqso.inject(work.run, workers=os.cpu_count() or 1).figures()
+    found = oddqso.inject(work.run, per_bin=work.per_bin, workers=os.cpu_count() or 1).figures()
     wrong = wrong_redshifts(work.run, work.survey)
     return {"figures": probe_figures(found) | wrong.pop("figures"), "wrong_redshifts": wrong} | short(found)
 
@@ -198,9 +198,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="do the parts again even if nothing changed")
     parser.add_argument("--n", type=int, default=N_TARGET, help="targets, to try it out")
     parser.add_argument("--replicates", type=int, default=300)
+    parser.add_argument("--per-bin", type=int, default=200, help="injections a class and S/N bin")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "discovery.json")
     args = parser.parse_args()
-    work = Work(args.work, args.n, args.replicates)
+    work = Work(args.work, args.n, args.replicates, args.per_bin)
     at_start, done = machine(), {}
     for name in PARTS:
         if name in args.parts:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,7 @@ def test_a_limit_that_does_not_hold_is_noticed():
 
     first, last = through(boasting, make_pool(), Composition("as it is"))
     assert (first.fdp_95_held, first.holds) == (1.0, True)
+    assert json.loads(json.dumps(last.as_dict()))["holds"] is False
     assert (last.fdp_95_held, last.holds) == (0.0, False)
 
 

@@ -180,7 +180,7 @@ def _tally(lists: Lists, odd: NDArray[np.bool_], here: NDArray[np.bool_], *, sin
 def _rate(composition: str, group: str, alpha: float, tallies: list[_Tally], looks: float) -> Rate:
     fdp = np.array([t.n_false / max(t.n_called, 1) for t in tallies])
     limited = [(f, t.fdp_95) for f, t in zip(fdp, tallies, strict=True) if t.n_called and np.isfinite(t.fdp_95)]
-    n_broken = sum(share > limit + 1e-12 for share, limit in limited)
+    n_broken = sum(bool(share > limit + 1e-12) for share, limit in limited)
     return Rate(
         composition=composition,
         group=group,
