@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oddqso.validation.ceiling import blind_search, one_trial
+from oddqso.validation.ceiling import blind_search, one_trial, optimum
 
 
 def test_one_trial_is_the_gaussian_of_the_textbook():
@@ -35,3 +35,9 @@ def test_stronger_features_are_found_more_often():
 def test_a_looser_rate_needs_less():
     strict, loose = search([16, 64], rate=0.01), search([16, 64], rate=0.2)
     assert strict["needed_sigma"]["0.9"] > loose["needed_sigma"]["0.9"] > loose["threshold_sigma"]
+
+
+def test_the_best_of_all_tests_is_better_than_the_strongest_answer_and_worse_than_knowing_the_place():
+    best = optimum((16.0, 64.0), (3.0, 5.0), 0.01, 3000, 1500, np.random.default_rng(5))
+    for level, share in zip(search([16, 32, 64])["levels"], best, strict=True):
+        assert level["share"] - 0.03 < share < level["one_trial"]

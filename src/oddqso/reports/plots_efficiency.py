@@ -158,7 +158,8 @@ def plot_probes(probes: Mapping[str, Mapping[str, Any]]) -> Figure:
             )
         for (words, ceiling), style in zip(told["ceiling"].items(), ("--", ":"), strict=False):
             y = np.array([level["share"] for level in ceiling["levels"]])
-            axes.plot(x, y, style, color=INK, label=f"ideal blind search, {words}")
+            axes.plot(x, y, style, color=INK, label=f"ideal {words}, strongest answer")
+        axes.plot(x, told["optimum"], "-", color=INK, lw=1.0, label="best of all tests")
         first = next(iter(told["ceiling"].values()))["levels"]
         axes.plot(x, [level["one_trial"] for level in first], "-.", color=MUTED, label="one filter, place known")
         axes.set_title(name.replace("_", " "))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from oddqso.simulation.probes import PROBES
 from oddqso.spectra.grid import N_NATIVE
-from oddqso.validation.ceiling import blind_search
+from oddqso.validation.ceiling import blind_search, optimum
 from oddqso.validation.efficiency import Cut, fpr_cut, share
 from oddqso.validation.params import EfficiencyParams, InjectParams
 from oddqso.validation.plan import TWIN, chosen, snr_names
@@ -55,7 +55,8 @@ def probe_figures(
             )
             for words, bank in {f"filters of {own}": scales[own], "all filters": every}.items()
         }
-        probes[injection.name] = {"cut": main, "levels": levels, "ceiling": ceilings}
+        best = optimum(widths[injection.name], planned.probe_sigmas, rate, N_NATIVE, params.n_ceiling, rng)
+        probes[injection.name] = {"cut": main, "levels": levels, "ceiling": ceilings, "optimum": best}
     return probes
 
 
