@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import betabinom
+from scipy.stats import betabinom, nbinom
 
-from oddqso.significance.certificate import certify, false_positives, quantile
+from oddqso.significance.certificate import UNIFORM, certify, false_positives, quantile
 from oddqso.significance.params import SignificanceParams
 from oddqso.significance.standing import calibrated, standings
 
@@ -24,7 +24,8 @@ def tiers_of(score, calibration, odd=None, *, group=None, held=None, false_alarm
 def test_the_law_of_false_positives_is_a_beta_binomial(m, k, n):
     law = false_positives(m, k, n)
     np.testing.assert_allclose(law, betabinom.pmf(np.arange(len(law)), m, k + 1, n - k), rtol=1e-4, atol=1e-12)
-    assert quantile(law, 0.95) == betabinom.ppf(0.95, m, k + 1, n - k)
+    for level in (0.95, UNIFORM):
+        assert quantile(law, level) == betabinom.ppf(level, m, k + 1, n - k)
 
 
 def test_a_list_says_what_it_was_made_from():
@@ -33,7 +34,7 @@ def test_a_list_says_what_it_was_made_from():
     assert gold.n_listed == (q <= 0.01).sum() == 100
     (part,) = gold.groups
     assert (part.cut, part.n_above, part.n_calibration, part.n_test) == (1e6, 0, 999, 1000)
-    assert gold.fdp_95 == betabinom.ppf(0.95, 1000, 1, 999) / 100
+    assert gold.fdp_95 == betabinom.ppf(UNIFORM, 1000, 1, 999) / 100
     json.dumps([t.as_dict() for t in (gold, silver, bronze)], allow_nan=False)
 
 
@@ -100,7 +101,17 @@ def test_several_groups_are_one_sum():
     made, _ = tiers_of(score, np.tile(np.arange(999), 2), group=group, held=held)
     rng = np.random.default_rng(0)
     drawn = sum(rng.binomial(1000, rng.beta(1, 999, 200_000)) for _ in range(2))
-    assert made[0].fdp_95 * made[0].n_listed == np.quantile(drawn, 0.95)
+    assert made[0].fdp_95 * made[0].n_listed == np.quantile(drawn, UNIFORM)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 3.0, 30.0])
+def test_the_limit_holds_at_whichever_cut_is_chosen(ratio):
+    """The worst cut of each of many surveys: false positives between calibration scores are a Polya urn's."""
+    rng = np.random.default_rng(0)
+    counts = np.cumsum(rng.geometric(1 / (1 + ratio), (4000, 1001)) - 1, axis=1)  # above the (K+1)-th largest score
+    limits = nbinom.ppf(UNIFORM, np.arange(1, 1002), 1 / (1 + ratio))
+    held = (counts <= limits).all(axis=1).mean()
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 4000) <= held <= 0.98
 
 
 def test_another_rate_has_its_own_name():

@@ -104,10 +104,7 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
     """
     facts = _facts(table, params, labels)
     scores = scores_of(table, facts.rows, params)
-    tail_maps = {name: _learn(score, facts, params) for name, score in scores.items()}
-    tails = {name: _judge(score, facts, tail_maps[name], params) for name, score in scores.items()}
-    merged = merged_score(tails, params)
-    tail_maps[MERGED] = _learn(merged, facts, params)
+    tail_maps, tails, merged = _normalize(scores, facts, params)
     final = published(_judge(merged, facts, tail_maps[MERGED], params))
     score = _values(final)  # p-values are made from the number that is published
 
@@ -121,10 +118,8 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
     significance, made, tiers = _significance(score, facts, params, labels.false_alarm if labels else 0.0)
     held_out = (facts.split == "CALIBRATION") & facts.strict
     named = {"SCORE": score} | {name: -np.log10(tail) for name, tail in tails.items()}
-    flat = {
-        name: flatness(values[held_out], facts.rows.log_snr[held_out], facts.rows.z[held_out])
-        for name, values in named.items()
-    }
+    axes = {"snr": facts.rows.log_snr[held_out], "z": facts.rows.z[held_out]}
+    flat = {name: flatness(values[held_out], axes) for name, values in named.items()}
     return Assessment(pa.table(columns | significance), made, tiers, flat, tail_maps)
 
 
@@ -161,6 +156,23 @@ def _significance(
     columns["TIER"] = pa.array(named, pa.string())
     order = ("P_VALUE", "Q_VALUE", "GROUP", "TIER", "FDP_95")
     return {name: columns[name] for name in order}, claim(groups, q, params, false_alarm), tiers
+
+
+def learn_maps(table: pa.Table, params: SignificanceParams) -> dict[str, TailMaps]:
+    """The normalization alone, learned from a table as `assess` takes it."""
+    facts = _facts(table, params, None)
+    return _normalize(scores_of(table, facts.rows, params), facts, params)[0]
+
+
+def _normalize(
+    scores: dict[str, NDArray[np.float64]], facts: _Facts, params: SignificanceParams
+) -> tuple[dict[str, TailMaps], dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+    """Maps of each score and of the merge, tail probabilities of each score, and the merge before its own map."""
+    tail_maps = {name: _learn(score, facts, params) for name, score in scores.items()}
+    tails = {name: _judge(score, facts, tail_maps[name], params) for name, score in scores.items()}
+    merged = merged_score(tails, params)
+    tail_maps[MERGED] = _learn(merged, facts, params)
+    return tail_maps, tails, merged
 
 
 def _learn(score: NDArray[Any], facts: _Facts, params: SignificanceParams) -> TailMaps:

@@ -43,7 +43,8 @@ def report(
         waterfall=waterfall,
         claim=read_json(significance / "claim.json")
         | {"flatness": read_json(significance / "flatness.json")}
-        | {"tiers": read_json(significance / "certificate.json")["tiers"]},
+        | {"tiers": read_json(significance / "certificate.json")["tiers"]}
+        | {"flat": read_json(significance / "flatness.json")["CROSS_FITTED"]},
         curves=pq.read_table(trained / "curves.parquet"),
         model_card=read_json(trained / "model.json"),
         spectra=lambda target_ids: spectrum_views(directory, list(target_ids)),

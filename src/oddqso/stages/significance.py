@@ -16,10 +16,11 @@ from oddqso.stages.rows import check_same_targets
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
     """Fill ``out`` with the table, the tail maps, the claim, the certificate and the flatness."""
-    from oddqso.significance.apply import flat_maps
+    from oddqso.significance.apply import flat_maps, floats
     from oddqso.significance.assess import assess
+    from oddqso.significance.crossfit import cross_fitted_flatness
 
-    facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY")
+    facts = prepared.columns("TARGETID", "Z", "SNR", "COVERAGE", "STRICT", "SPLIT", "QUALITY", "SCALE")
     scores = scored.columns(
         "TARGETID", *(name for name in next(iter(scored)).column_names if name.startswith("SCORE_"))
     )
@@ -33,7 +34,9 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
         np.savez(sink, allow_pickle=False, **flat_maps(assessment.tail_maps))
     write_json(out / "claim.json", assessment.claim.as_dict())
     write_json(out / "certificate.json", assessment.certificate())
-    write_json(out / "flatness.json", assessment.flatness)
+    brightness = {"scale": floats(facts, "SCALE")}  # stands in for the r magnitude, which not every file has
+    flat = {"CROSS_FITTED": cross_fitted_flatness(known, brightness, params)}
+    write_json(out / "flatness.json", assessment.flatness | flat)
 
 
 def labels_of(run: Path) -> Labels | None:
