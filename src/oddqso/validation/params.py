@@ -51,5 +51,5 @@ class EfficiencyParams(Params):
     """Edges of the bins in redshift."""
     min_cell: int = Field(5, ge=1)
     """The selection function says nothing where a cell holds fewer injections."""
-    n_ceiling: int = Field(2000, ge=100)
+    n_ceiling: int = Field(1000, ge=100)
     """Simulated white-noise spectra that tell what an ideal search could reach."""
