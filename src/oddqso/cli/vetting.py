@@ -101,8 +101,8 @@ def _tell(run: Path) -> None:
         bound = audit.bound
         older = "" if audit.current else " (the list has changed since)"
         print(
-            f"audit {audit.batch}: {bound.n_false} of {bound.n_sample} on the list {audit.tier} not odd; the false share "
-            f"of its {bound.n_list:,} at most {bound.upper_of_list:.1%} with 95 % confidence{older}"
+            f"audit {audit.batch}: {bound.n_false} of {bound.n_sample} on the list {audit.tier} not odd; the false "
+            f"share of its {bound.n_list:,} at most {bound.upper_of_list:.1%} with 95 % confidence{older}"
         )
     if told.conflicts:
         names = ", ".join(conflict.entries[0].item for conflict in told.conflicts)
