@@ -16,11 +16,14 @@ from oddqso.spectra.lines import SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM
 _REACH = 3.0
 """Filters end here [standard deviations]."""
 
-# Vanden Berk et al. 2001, table 2: rest wavelength in vacuum, EW and standard deviation [Angstrom].
+# Vanden Berk et al. 2001, table 2: rest wavelength in vacuum, EW and standard deviation [Angstrom]. Of the Balmer
+# lines, last, the narrow part that comes with [O III]: a tenth of it in Hβ (Veilleux & Osterbrock 1987), and Hγ and Hα
+# by the usual decrement.
 _NARROW_LINES = (
     (3346.79, 0.35, 4.0), (3426.85, 1.22, 5.0), (3728.48, 1.56, 3.3), (3869.86, 1.38, 4.5), (3968.58, 0.5, 4.5),
     (4364.44, 0.5, 4.0), (4960.30, 3.50, 4.5), (5008.24, 13.2, 6.0), (6302.05, 1.2, 4.0), (6549.86, 0.7, 4.0),
     (6585.27, 2.02, 4.0), (6718.29, 1.65, 3.5), (6732.67, 1.49, 3.5),
+    (4341.69, 0.6, 6.0), (4862.68, 1.3, 6.0), (6564.61, 3.9, 6.0),
 )  # fmt: skip
 
 
@@ -63,7 +66,7 @@ def filter_peaks(evidence: Evidence, scales: tuple[int, ...], params: ScoreParam
 
     The second term is error that the pixels under the filter have in common: a part of the model's, which would
     otherwise average away over hundreds of pixels and make every bright quasar odd, and :math:`\sigma_l`, the ordinary
-    scatter of the forbidden lines, whose strength no other part of the spectrum tells.
+    scatter of the narrow lines, whose strength no other part of the spectrum tells.
 
     Narrow filters have more places to be lucky in. A filter's answer is therefore compared after taking off what the
     largest of its ``n_wave / scale`` independent places reaches by chance, :math:`\sqrt{2 \ln n}`.
