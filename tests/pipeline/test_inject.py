@@ -117,10 +117,13 @@ def test_figures_add_up_and_everything_lies_there(measured):
         assert word in words
 
 
-def test_strong_anomalies_are_found_more_often_than_nothing(measured):
+def test_strong_anomalies_are_found_more_often_than_weak_ones(measured):
     figures = read_json(measured[0] / "efficiency/efficiency.json")
-    strong = figures["classes"]["peaked_line"]["by_cut"]["FPR 1%"]["share"]
-    assert strong > 0.3
+    assert figures["classes"]["peaked_line"]["by_cut"]["FPR 1%"]["share"] > 0.3
+    cells = [told["by_cut"]["FPR 1%"]["amplitude"] for told in figures["classes"].values()]
+    weak = sum(cell["n_found"] for amplitude in cells for cell in amplitude[:3])
+    strong = sum(cell["n_found"] for amplitude in cells for cell in amplitude[3:])
+    assert strong > 1.2 * weak
 
 
 def test_bins_without_hosts_are_named(measured):
