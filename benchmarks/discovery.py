@@ -105,7 +105,7 @@ def do_rank(work: Work) -> dict[str, Any]:
         scores = scores_of(work.run, work.survey, work.extra, work.extra_survey, SEED)
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, **scores)
-    return compare(scores) | {"correlations": correlations(scores)}
+    return compare(scores) | {"correlations": correlations(work.run, work.survey)}
 
 
 def do_gate(work: Work) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def figures(parts: dict[str, Any]) -> dict[str, Any]:
             "completeness_1e3_ratio": round(ours["completeness_1e3"] / max(best["completeness_1e3"], 1e-9), 2),
             "completeness_1e3_ratio_se": rank["se"]["ratio"],
         }  # fmt: skip
-        found |= {name: value for name, value in rank["correlations"].items() if name.endswith(("_corr", "_corr_se"))}
+        found |= {name: value for name, value in rank["correlations"].items() if name.startswith("score_")}
     for part in ("inject", "speed"):
         if part in parts:
             found |= parts[part].get("figures", {})

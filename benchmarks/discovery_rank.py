@@ -169,17 +169,29 @@ def _zeros(scores: dict[str, Any], ordinary: Any, names: list[str]) -> list[dict
     return zeros
 
 
-def correlations(scores: dict[str, Any]) -> dict[str, Any]:
-    """Rank correlation of the final score with S/N and z on held-out spectra that are ordinary in truth."""
-    from scipy.stats import spearmanr
+def correlations(run: Path, survey: Path) -> dict[str, Any]:
+    """Rank correlation of the final score with S/N and z on held-out spectra that are ordinary in truth.
 
-    here = ~scores["extra"] & (scores["class"] == ORDINARY) & np.isfinite(scores["ours"])
-    found = {}
-    for name in ("snr", "z"):
-        found[f"score_{name}_corr"] = round(float(spearmanr(scores["ours"][here], scores[name][here])[0]), 4)
-        found[f"score_{name}_corr_se"] = round(1 / float(np.sqrt(here.sum())), 4)
-    top = scores["ours"] > cut_at(scores["ours"][here], np.ones(int(here.sum()), bool), 1e-2)
-    for name in ("snr", "z"):
-        third = np.searchsorted(np.quantile(scores[name][here], [1 / 3, 2 / 3]), scores[name][here & top])
-        found[f"top_1_percent_by_{name}"] = [round(float((third == k).mean()), 3) for k in range(3)]
+    Cross-fitted: the normalization of each half of the held-out spectra is learned from the other half.
+    """
+    from oddqso.api.validating import read_held_out
+    from oddqso.config import make_settings
+    from oddqso.runs.directory import RunDirectory
+    from oddqso.significance.crossfit import cross_fitted
+    from oddqso.significance.flatness import flatness
+
+    directory = RunDirectory(run)
+    held = read_held_out(directory, survey)
+    params = make_settings((directory.record() or {})["settings"], "the settings in run.json").significance
+    score = cross_fitted(held.table, params)
+    axes = {name: held.table[column].to_numpy().astype(float) for name, column in (("snr", "SNR"), ("z", "Z"))}
+    found: dict[str, Any] = {}
+    strict = held.table["STRICT"].to_numpy()
+    for suffix, sample in (("", np.ones(len(score), bool)), ("_strict", strict)):
+        here = held.told & ~held.odd & np.isfinite(score) & sample
+        flat = flatness(score[here], {name: axis[here] for name, axis in axes.items()})
+        for name in axes:
+            found[f"score_{name}_corr{suffix}"] = round(flat[f"spearman_{name}"], 4)
+            found[f"score_{name}_corr{suffix}_se"] = round(1 / float(np.sqrt(here.sum())), 4)
+            found[f"top_1_percent_by_{name}{suffix}"] = [round(share, 3) for share in flat[f"top_{name}"]]
     return found

@@ -58,7 +58,7 @@ def gate(
 
     directory, record = _complete(run)
     params, progress = params or GateParams(), progress or Silent()
-    held_out = _held_out(directory, Path(record["input"]))
+    held_out = read_held_out(directory, Path(record["input"]))
     settings = make_settings(record["settings"], "the settings in run.json")
     began = time.monotonic()
     progress.begin("gate", N_STEPS, 0, "")
@@ -148,7 +148,7 @@ def _complete(run: Path | str) -> tuple[RunDirectory, dict[str, Any]]:
     return directory, record
 
 
-def _held_out(directory: RunDirectory, survey: Path) -> "HeldOut":
+def read_held_out(directory: RunDirectory, survey: Path) -> "HeldOut":
     """All spectra of a run with what `assess` reads, their final scores and their truth."""
     from oddqso.validation.trial import HeldOut
 

@@ -27,14 +27,11 @@ class Vetters:
         Share of the odd spectra that they call ordinary, and of the ordinary ones that they call odd.
     control_share : float
         Known-ordinary spectra mixed into what they look at, as a share of it. Only on these are false alarms counted.
-    least_controls : int
-        And at least so many.
     """
 
     miss: float = 0.05
     false_alarm: float = 0.01
-    control_share: float = 0.1
-    least_controls: int = 50
+    control_share: float = 0.125
 
 
 def vetted(params: SignificanceParams, vetters: Vetters) -> Method:
@@ -53,7 +50,7 @@ def vetted(params: SignificanceParams, vetters: Vetters) -> Method:
             for group in standings(test.score, test.group, calibration.score, calibration.group)
         )
         looks = sum(int(group.seen.sum()) for group in groups)
-        n_controls = max(vetters.least_controls, round(vetters.control_share * looks))
+        n_controls = max(1, round(vetters.control_share * looks))
         limit = upper_limit(int(rng.binomial(n_controls, vetters.false_alarm)), n_controls)
         false_alarm = limit if any(group.odd.any() for group in groups) else 0.0  # as in `assess`
         q = calibrated(groups, len(test), asked)[1]
