@@ -169,6 +169,7 @@ def _gate_figures(methods: list[dict[str, Any]]) -> dict[str, Any]:
             own |= {
                 f"gate_fdr_{name}": round(worst["fdr"], 5), f"gate_fdr_{name}_se": round(worst["se"], 5),
                 f"gate_fdr_{name}_where": f"{worst['composition']}; {worst['group']}",
+                f"gate_lists_{name}": sum(rate["n_lists"] for rate in rates if rate["group"] == "all"),
             }  # fmt: skip
         if method["method"] == "ours":
             found |= own | {"fpr_upper": round(method["fpr_upper"], 5)}

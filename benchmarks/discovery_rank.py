@@ -135,8 +135,9 @@ def _mean(rows: list[dict[str, Any]], key: str) -> float:
 
 
 def _bright(score: Any, cut: float, classes: Any, names: list[str], snr: Any) -> float:
-    bright = snr > BRIGHT
-    return round(float(np.mean([(score > cut)[bright & (classes == n)].mean() for n in names])), 4)
+    """Mean over the classes that have bright members."""
+    members = [rows for name in names if (rows := (classes == name) & (snr > BRIGHT)).any()]
+    return round(float(np.mean([(score > cut)[rows].mean() for rows in members])), 4)
 
 
 def _standard_errors(scores: dict[str, Any], ordinary: Any, names: list[str], best: str) -> dict[str, float]:
