@@ -88,6 +88,10 @@ def python_page() -> str:
         api.init,
         api.inject,
         api.read_selection,
+        api.vet_export,
+        api.vet_import,
+        api.vet_status,
+        api.vet_oracle,
     ):
         call = f"{verb.__name__}{_signature(verb)}"
         text += f"\n## oddqso.{verb.__name__}\n\n```python\n{call}\n```\n\n```text\n{inspect.getdoc(verb)}\n```\n"

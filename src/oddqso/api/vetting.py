@@ -155,7 +155,7 @@ def vet_import(
     run: Path | str,
     *,
     vetter: str | None = None,
-    settle: bool = False,
+    adjudicate: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> int:
@@ -171,7 +171,7 @@ def vet_import(
         The run that asked.
     vetter : str, optional
         Who judged; the name of the login by default.
-    settle : bool
+    adjudicate : bool
         These verdicts decide where vetters contradict each other.
     workers : int
         Worker processes.
@@ -189,7 +189,7 @@ def vet_import(
         With file, line and reason, if a verdict cannot be taken in; then none of the file is.
     """
     answers = read_answers(Path(path))
-    return vet_answers(answers, run, vetter=vetter, settle=settle, workers=workers, progress=progress)
+    return vet_answers(answers, run, vetter=vetter, adjudicate=adjudicate, workers=workers, progress=progress)
 
 
 def vet_answers(
@@ -197,7 +197,7 @@ def vet_answers(
     run: Path | str,
     *,
     vetter: str | None = None,
-    settle: bool = False,
+    adjudicate: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> int:
@@ -210,7 +210,7 @@ def vet_answers(
         folder = directory.root / "vetting"
         ledger = read_ledger(folder)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        added = new_entries(ledger, answers, who, now, settles=settle)
+        added = new_entries(ledger, answers, who, now, settles=adjudicate)
         if added:
             with writing(folder / VERDICTS_NAME) as aside:
                 aside.write_text(format_entries([*ledger.entries, *added]), encoding="utf-8")

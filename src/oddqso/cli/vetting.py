@@ -37,14 +37,14 @@ def import_(
     path: Annotated[Path, typer.Argument(help="A filled queue.csv.")],
     run: RunOption,
     vetter: Annotated[str | None, typer.Option(help="Who judged; the login by default.")] = None,
-    settle: Annotated[
-        bool, typer.Option("--settle", help="These verdicts decide where vetters contradict each other.")
+    adjudicate: Annotated[
+        bool, typer.Option("--adjudicate", help="These verdicts decide where vetters contradict each other.")
     ] = False,
     workers: WorkersOption = None,
 ) -> None:
     """Take in verdicts, and bring the run's claims up to date."""
     added = api.vet_import(
-        path, run, vetter=vetter, settle=settle, workers=workers or os.cpu_count() or 1, progress=follower()
+        path, run, vetter=vetter, adjudicate=adjudicate, workers=workers or os.cpu_count() or 1, progress=follower()
     )
     print(f"\n{added:,} verdicts added\n")
     print(api.Run(run).claim()["sentence"])
@@ -59,7 +59,7 @@ def status(run: RunOption) -> None:
 
 def oracle(
     run: RunOption,
-    batch: Annotated[str | None, typer.Option(help="The batch; by default the open one.")] = None,
+    batch: Annotated[str | None, typer.Argument(help="The batch; by default the open one.")] = None,
     miss: Annotated[float, typer.Option(min=0, max=1, help="Share of odd spectra called ordinary.")] = 0.0,
     false_alarm: Annotated[float, typer.Option(min=0, max=1, help="Share of ordinary spectra called odd.")] = 0.0,
     unsure: Annotated[float, typer.Option(min=0, max=1, help="Share left undecided.")] = 0.0,
@@ -106,7 +106,7 @@ def _tell(run: Path) -> None:
         )
     if told.conflicts:
         names = ", ".join(conflict.entries[0].item for conflict in told.conflicts)
-        print(f"vetters contradict each other on {names}: settle them (oddqso vet import FILE --settle)")
+        print(f"vetters contradict each other on {names}: settle them (oddqso vet import FILE --adjudicate)")
     print(
         f"{told.n_judged:,} of {told.n_items:,} items judged"
         + (f"; open: {told.open_batch}" if told.open_batch else "")
