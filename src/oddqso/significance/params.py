@@ -51,6 +51,8 @@ class SignificanceParams(Params):
     """False discovery rates at which a list is drawn up."""
     eps: float = Field(0.01, ge=0, lt=1)
     """Where people took odd spectra out of the calibration: at most this share of what is left is odd all the same."""
+    gamma_power: float = Field(1.6, gt=1)
+    """Deliveries: the t-th one is given a share of the budget that falls as t to minus this power."""
     group_by_strict: bool = True
     """Calibrate spectra of the strict sample and the merely permissive ones apart, like with like."""
     group_snr: tuple[float, ...] = ()

@@ -1,7 +1,7 @@
 """Deliveries judged one after the other: BatchBH, on a budget of its own, and the ledger of what was spent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -48,6 +48,8 @@ class BatchBH:
     ----------
     alpha : float
         The false discovery rate over all deliveries.
+    power : float
+        The t-th batch frees a share of the budget that falls as t to minus this power (`gamma`).
     batches : tuple of Batch
         In their order.
 
@@ -60,11 +62,12 @@ class BatchBH:
     """
 
     alpha: float
-    batches: tuple[Batch, ...] = field(default=())
+    batches: tuple[Batch, ...] = ()
+    power: float = _POWER
 
     def level(self, n_test: int) -> float:
         """The level of the next batch: of its own discoveries nothing is known yet."""
-        budget = self.alpha * float(gamma(np.arange(1, len(self.batches) + 2)).sum())
+        budget = self.alpha * float(gamma(np.arange(1, len(self.batches) + 2), self.power).sum())
         total = sum(batch.n_found for batch in self.batches)
         spent = sum(b.level * _share(b.n_augmented, total - b.n_found) for b in self.batches)
         return max(0.0, budget - spent) * (n_test + total) / max(n_test, 1)
@@ -82,20 +85,21 @@ class BatchBH:
         level = min(self.level(len(p_value)), 1.0)
         found = _listed(p_value, level)
         batch = Batch(name, len(p_value), int(found.sum()), _augmented(p_value, level), level)
-        return found, type(self)(self.alpha, (*self.batches, batch))
+        return found, type(self)(self.alpha, (*self.batches, batch), self.power)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
         names = ("name", "n_test", "n_found", "n_augmented", "level")
-        return {"alpha": self.alpha, "batches": [{name: getattr(b, name) for name in names} for b in self.batches]}
+        batches = [{name: getattr(b, name) for name in names} for b in self.batches]
+        return {"alpha": self.alpha, "power": self.power, "batches": batches}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """From what `as_dict` gave."""
-        return cls(plain["alpha"], tuple(Batch(**batch) for batch in plain["batches"]))
+        return cls(plain["alpha"], tuple(Batch(**batch) for batch in plain["batches"]), plain["power"])
 
 
-def gamma(batch: NDArray[Any] | Sequence[int]) -> NDArray[np.float64]:
+def gamma(batch: NDArray[Any] | Sequence[int], power: float = _POWER) -> NDArray[np.float64]:
     """The share of the budget that becomes free with each batch, 1, 2, 3 ...; adds up to 1 over all of them.
 
     Examples
@@ -105,7 +109,7 @@ def gamma(batch: NDArray[Any] | Sequence[int]) -> NDArray[np.float64]:
     """
     from scipy.special import zeta
 
-    return np.asarray(np.asarray(batch, np.float64) ** -_POWER / zeta(_POWER))
+    return np.asarray(np.asarray(batch, np.float64) ** -power / zeta(power))
 
 
 def _share(n_augmented: int, n_others: int) -> float:

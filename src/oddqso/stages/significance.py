@@ -12,6 +12,7 @@ from oddqso.runs.stage import Context, Stage
 from oddqso.significance.labels import Labels
 from oddqso.significance.params import SignificanceParams
 from oddqso.stages.rows import check_same_targets
+from oddqso.vetting.ledger import ledger_state, read_labels
 
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
@@ -41,21 +42,13 @@ def significance(context: Context, prepared: Shards, scored: Shards, *, params: 
 
 def labels_of(run: Path) -> Labels | None:
     """What people found in the run's CALIBRATION; None if there are no verdicts."""
-    if not (run / "vetting").is_dir():
-        return None
-    from oddqso.vetting.ledger import read_labels  # type: ignore[import-not-found, unused-ignore]
-
     found = read_labels(run / "vetting")
     return None if found is None else Labels(*found)
 
 
 def inventory(root: Path, run: Path, params: SignificanceParams) -> str:
     """The state of the verdicts."""
-    if not (run / "vetting").is_dir():
-        return ""
-    from oddqso.vetting.ledger import ledger_state  # type: ignore[import-not-found, unused-ignore]
-
-    return str(ledger_state(run / "vetting"))
+    return ledger_state(run / "vetting")
 
 
 STAGE = Stage(

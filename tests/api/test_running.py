@@ -1,0 +1,19 @@
+import pytest
+
+import oddqso
+from oddqso.config import read_settings
+from oddqso.errors import ConfigError
+from oddqso.runs.directory import RunDirectory
+
+
+@pytest.mark.parametrize("setting", ["sample.salt=other", "sample.fit_fraction=0.3", "sample.calibration_fraction=0.2"])
+def test_once_there_are_verdicts_the_split_stays(tmp_path, setting):
+    sky, run = tmp_path / "sky", tmp_path / "run"
+    sky.mkdir()
+    settings = read_settings(None, ()).model_dump(mode="json")
+    run.mkdir()
+    RunDirectory(run).write_record({"oddqso": oddqso.__version__, "input": str(sky), "settings": settings})
+    (run / "vetting").mkdir()
+    (run / "vetting" / "verdicts.csv").write_text("BATCH,ITEM,VERDICT,VETTER,TIME,Z,COMMENT\n")
+    with pytest.raises(ConfigError, match="the split cannot change"):
+        oddqso.run(None, run, overrides=[setting])
