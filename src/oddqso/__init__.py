@@ -11,10 +11,12 @@ __version__ = "0.1.0"
 
 from oddqso.api import (
     STAGE_NAMES,
+    Delivery,
     GateParams,
     Laboratory,
     Run,
     StageStatus,
+    deliver,
     demo,
     entrap,
     gate,
@@ -34,7 +36,8 @@ from oddqso.api import (
 )  # fmt: skip
 
 __all__ = [
-    "STAGE_NAMES", "GateParams", "Laboratory", "Run", "StageStatus", "__version__", "demo", "entrap", "gate", "init",
+    "STAGE_NAMES", "Delivery", "GateParams", "Laboratory", "Run", "StageStatus", "__version__",
+    "deliver", "demo", "entrap", "gate", "init",
     "inject", "read_selection", "report", "run", "show", "simulate", "status",
     "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The verbs of oddqso, for notebooks and for the command line."""
 
+from oddqso.api.delivering import Delivery, deliver
 from oddqso.api.injecting import Laboratory, inject, read_selection
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
@@ -8,7 +9,7 @@ from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export,
 from oddqso.validation.gate_params import GateParams
 
 __all__ = [
-    "STAGE_NAMES", "Audit", "Batch", "GateParams", "Laboratory", "Run", "StageStatus", "VetStatus", "demo",
-    "entrap", "gate", "init", "inject", "read_selection", "report", "run", "show", "simulate", "status", "vet_answers",
-    "vet_export", "vet_import", "vet_oracle", "vet_status",
+    "STAGE_NAMES", "Audit", "Batch", "Delivery", "GateParams", "Laboratory", "Run", "StageStatus", "VetStatus",
+    "deliver", "demo", "entrap", "gate", "init", "inject", "read_selection", "report", "run", "show", "simulate",
+    "status", "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip
