@@ -45,6 +45,8 @@ def make_tables(n_spec: int, seed: int = 0) -> dict[str, pa.Table]:
             f"PEAK_{name}_SIGMA": masked(rng.uniform(3, 30, n_spec), dtype=np.float32),
         }
     score |= {
+        "REDSHIFT_BEST_Z": masked(rng.uniform(0.5, 4.0, n_spec), dtype=np.float32),
+        "REDSHIFT_DELTA_CHI2": masked(rng.normal(-50, 20, n_spec), dtype=np.float32),
         "JOIN_STEP": masked(rng.normal(0, 0.05, n_spec), dtype=np.float32),
         "JOIN_WAVE": masked(rng.choice([5780.0, 7570.0], n_spec), dtype=np.float32),
     }

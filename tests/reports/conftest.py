@@ -110,6 +110,7 @@ def make_world(n_spec: int = 400, seed: int = 0, *, odd_share: float = 0.06) -> 
             f"PEAK_{name}_SIGN": rng.choice([-1, 1], n_spec), f"PEAK_{name}_SIGMA": 3 + columns[f"TAIL_{name}"],
             f"PEAK_{name}_DEPTH": rng.normal(0, 0.3, n_spec),
         }  # fmt: skip
+    columns |= {"REDSHIFT_BEST_Z": rng.uniform(0.5, 4.0, n_spec), "REDSHIFT_DELTA_CHI2": np.full(n_spec, -50.0)}
     columns |= {"JOIN_STEP": rng.normal(0, 0.05, n_spec), "JOIN_WAVE": rng.choice([5780.0, 7570.0], n_spec)}
     tails = pa.table({f"TAIL_{name}": columns[f"TAIL_{name}"] for name in DETECTORS})
     columns["FOUND_BY"] = found_by(tails, list(DETECTORS), 3.0)["FOUND_BY"].to_pylist()

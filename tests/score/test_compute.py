@@ -17,7 +17,7 @@ from oddqso.spectra import Quality
 from oddqso.testing import make_embedding
 
 PARAMS = ScoreParams()
-NAMES = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "GMM", "KNN", "FOREST", "KL", "ELBO")
+NAMES = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "REDSHIFT", "GMM", "KNN", "FOREST", "KL", "ELBO")
 FIT = DetectorParams(fit=FitParams(forest_trees=20))
 
 
@@ -32,6 +32,7 @@ def test_the_columns_and_their_types(fitted):
     expected = {"TARGETID": pa.int64()}
     expected |= {f"SCORE_{name}": pa.float32() for name in NAMES}
     expected |= {f"PEAK_{band}_{key}": kind for band in ("NARROW", "BROAD") for key, kind in peaks.items()}
+    expected |= {"REDSHIFT_BEST_Z": pa.float32(), "REDSHIFT_DELTA_CHI2": pa.float32()}
     expected |= {"JOIN_STEP": pa.float32(), "JOIN_WAVE": pa.float32()}
     assert {field.name: field.type for field in table.schema} == expected
 

@@ -44,6 +44,7 @@ DETECTORS: Final = {
     "BROAD": "the strongest matched filter tens to hundreds of pixels wide",
     "JOIN": "the step where two arms of the spectrograph meet",
     "LINES": "the strengths of the emission lines: all too weak, or one too strong",
+    "REDSHIFT": "the improvement of the fit at the best other redshift",
     "GMM": "the latent density under a Gaussian mixture",
     "KNN": "the mean distance to the nearest FIT spectra in latent space",
     "FOREST": "the Isolation Forest on active latents",
@@ -160,6 +161,11 @@ _PEAKS: Final = (
     ),
     Column(
         "JOIN_WAVE", "float32", "Angstrom", "em.wl", "Observed wavelength of the join with the larger step", "score"
+    ),
+    Column("REDSHIFT_BEST_Z", "float32", "", "src.redshift", "Redshift other than Z that fits best", "score"),
+    Column(
+        "REDSHIFT_DELTA_CHI2", "float32", "", "stat.fit.chi2",
+        "How much better REDSHIFT_BEST_Z fits than Z, as a difference in chi-square", "score",
     ),
 )  # fmt: skip
 

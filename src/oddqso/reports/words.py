@@ -24,12 +24,13 @@ FIRED: Final = 2.0
 
 NAMES: Final = {
     "CHI2": "overall residual", "NARROW": "narrow feature", "BROAD": "broad feature", "JOIN": "step between arms",
-    "LINES": "line strengths", "GMM": "latent density", "KNN": "distance to neighbors",
+    "LINES": "line strengths", "REDSHIFT": "another redshift", "GMM": "latent density", "KNN": "distance to neighbors",
     "FOREST": "latent isolation", "KL": "latent distance",
     "ELBO": "cost to the model",
 }  # fmt: skip
 """Short names of the detectors."""
 
+_BETTER_CHI2: Final = 10.0
 _MOCK_BIT: Final = 58
 _MANY_TIMES: Final = 4.0
 
@@ -68,8 +69,7 @@ def describe(row: Mapping[str, Any], view: SpectrumView) -> list[str]:
     lines += [
         text for text in (fired_words(row), peak_words(row, view, "NARROW"), peak_words(row, view, "BROAD")) if text
     ]
-    if redshift := redshift_words(view):
-        lines.append(redshift)
+    lines += [text for text in (redshift_words(view), other_redshift_words(row)) if text]
     if notes := quality_notes(int(row["QUALITY"])):
         lines.append("Quality: " + "; ".join(notes) + ".")
     return lines
@@ -157,6 +157,23 @@ def peak_words(row: Mapping[str, Any], view: SpectrumView, kind: str) -> str:
     if sign < 0 and kind == "NARROW" and (doublet := doublet_words(view, wave, scale)):
         near.append(doublet)
     return text + "; " + "; ".join(near) + "."
+
+
+def other_redshift_words(row: Mapping[str, Any]) -> str:
+    """Which other redshift fits better, by how much.
+
+    Examples
+    --------
+    >>> other_redshift_words({"REDSHIFT_BEST_Z": 1.91, "REDSHIFT_DELTA_CHI2": 120.0, "Z": 0.98})
+    'A quasar at z = 1.910 fits better than one at z = 0.980 (chi-square less by 120): suspect a wrong redshift.'
+    """
+    best, gain = row.get("REDSHIFT_BEST_Z"), row.get("REDSHIFT_DELTA_CHI2")
+    if best is None or gain is None or gain < _BETTER_CHI2:
+        return ""
+    return (
+        f"A quasar at z = {best:.3f} fits better than one at z = {row['Z']:.3f} (chi-square less by {gain:.0f}): "
+        "suspect a wrong redshift."
+    )
 
 
 def _same_place(row: Mapping[str, Any], reach: float) -> bool:

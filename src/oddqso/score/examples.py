@@ -16,7 +16,7 @@ _Z_RANGE = (1.02, 7.5)
 
 
 def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_error: float = 0.02) -> Evidence:
-    """Power laws with the lines of an ordinary quasar, reconstructed perfectly, white noise, and latent vectors.
+    """Quasars of power laws, lines and a mean forest, reconstructed perfectly, white noise, and latent vectors.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def make_evidence(n_spec: int = 20, *, seed: int = 0, snr: float = 5.0, model_er
     for line in WINDOWS:
         height = line.ew * rng.lognormal(0, 0.2, n_spec) / (np.sqrt(2 * np.pi) * 0.008 * line.wave)
         lines += height[:, None] * np.exp(-0.5 * ((rest - line.wave) / (0.008 * line.wave)) ** 2)
-    model = (rng.lognormal(0, 1, n_spec)[:, None] * (wave / 6000) ** slope * lines).astype(np.float32)
+    forest = np.exp(-np.where(rest < 1215.67, 5.54e-3 * (wave / 1215.67) ** 3.182, 0))  # Kamble et al. 2020
+    model = (rng.lognormal(0, 1, n_spec)[:, None] * (wave / 6000) ** slope * lines * forest).astype(np.float32)
     embedding = make_embedding(n_spec, seed=seed)
     return Evidence(
         target_id=embedding.target_id,

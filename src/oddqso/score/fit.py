@@ -28,7 +28,7 @@ def fit_scores(training: Training, params: DetectorParams, rng: np.random.Genera
     >>> from oddqso.score.params import FitParams
     >>> params = DetectorParams(fit=FitParams(forest_trees=5))
     >>> list(fit_scores(make_training(60), params, np.random.default_rng(1)))
-    ['CHI2', 'NARROW', 'BROAD', 'JOIN', 'LINES', 'GMM', 'KNN', 'FOREST', 'KL', 'ELBO']
+    ['CHI2', 'NARROW', 'BROAD', 'JOIN', 'LINES', 'REDSHIFT', 'GMM', 'KNN', 'FOREST', 'KL', 'ELBO']
     """
     kinds = scores_of(params.fit)
     streams = rng.spawn(len(kinds))

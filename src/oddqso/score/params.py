@@ -82,6 +82,14 @@ class ScoreParams(Params):
     line_scatter: float = Field(2.0, ge=0)
     """Scatter of the strength of forbidden lines among ordinary quasars, in units of their mean strength; wide, for the
     distribution has a long tail."""
+    redshift_error: float = Field(0.05, ge=0)
+    """Error of the templates where other redshifts are tried, as a share of the flux, per 1200 km/s."""
+    redshift_scan_templates: int = Field(5, ge=2)
+    """Templates of the first look at every redshift; the most promising ones are fitted with all."""
+    redshift_candidates: int = Field(2, ge=1)
+    """Other redshifts that are fitted with all templates."""
+    redshift_apart_kms: float = Field(2000.0, gt=0)
+    """A redshift is another one at this velocity from the filed one [km/s]."""
     min_filter_coverage: float = Field(0.5, ge=0, le=1)
     """A filter counts where at least this share of its weight lies on good pixels."""
     model_floor: float = Field(0.1, gt=0)

@@ -16,9 +16,10 @@ from oddqso.score.lines import LinesScore
 from oddqso.score.params import FitParams
 from oddqso.score.protocol import Arrays, Score
 from oddqso.score.pyod import PREFIX, pyod_score
+from oddqso.score.redshift import RedshiftScore
 
 SCORES: Final[tuple[type[Score], ...]] = (
-    Chi2Score, NarrowScore, BroadScore, JoinScore, LinesScore, GmmScore, KnnScore, ForestScore, KlScore,
+    Chi2Score, NarrowScore, BroadScore, JoinScore, LinesScore, RedshiftScore, GmmScore, KnnScore, ForestScore, KlScore,
     ElboScore,
 )  # fmt: skip
 """Ours, in the order of their columns."""
