@@ -19,7 +19,8 @@ def population(n, seed):
 def test_brightness_and_redshift_drop_out(n, worst):
     tail_map = fit_tail_map(*population(n, 1), PARAMS)
     score, log_snr, z = population(20_000, 2)
-    raw, flat = flatness(score, log_snr, z), flatness(-np.log10(tail_map(score, log_snr, z)), log_snr, z)
+    axes = {"snr": log_snr, "z": z}
+    raw, flat = flatness(score, axes), flatness(-np.log10(tail_map(score, log_snr, z)), axes)
     assert raw["spearman_snr"] > 0.4
     assert abs(flat["spearman_snr"]) < worst
     assert abs(flat["spearman_z"]) < worst

@@ -1,6 +1,7 @@
 """New spectra judged by a finished run, delivery after delivery: provisional discoveries on a budget of their own."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,8 @@ from oddqso.errors import ConfigError, DataError
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json, write_json, writing
 from oddqso.runs.stage import Context
-from oddqso.significance.certificate import tier_name
-from oddqso.significance.drift import drift
 from oddqso.significance.stream import BatchBH
 from oddqso.stages import ingest, sample
-from oddqso.stages.published import Published
 from oddqso.stages.significance import labels_of
 
 _BULK = 0.1
@@ -87,6 +85,8 @@ def deliver(input: Path | str, run: Path | str, name: str | None = None) -> Deli
 
 
 def _deliver(directory: RunDirectory, folder: Path, name: str, settings: Settings) -> Delivery:
+    from oddqso.stages.published import Published
+
     published = Published.open(directory.root)
     out = directory.root / "deliveries" / name
     made_of = {"input": str(folder), "state": sample.inventory(folder, directory.root, settings.sample)}
@@ -106,7 +106,7 @@ def _deliver(directory: RunDirectory, folder: Path, name: str, settings: Setting
 
 
 def _judge(
-    directory: RunDirectory, folder: Path, work: Path, published: Published, settings: Settings
+    directory: RunDirectory, folder: Path, work: Path, published: Callable[[pa.Table], pa.Table], settings: Settings
 ) -> tuple[pa.Table, pa.Table]:
     """The delivery's new spectra, and those that the run or an earlier delivery has judged already."""
     shutil.rmtree(work, ignore_errors=True)
@@ -137,6 +137,8 @@ def _provisional(
 
     A killed delivery that has its line in the ledger is judged again from the lines before it, and gets the same one.
     """
+    from oddqso.significance.certificate import tier_name
+
     params, labels = settings.significance, labels_of(directory.root)
     scored = np.isfinite(judged["P_VALUE"].to_numpy(zero_copy_only=False))
     p = judged["P_VALUE"].to_numpy(zero_copy_only=False)[scored]
@@ -163,6 +165,8 @@ def _provisional(
 
 def _drift(judged: pa.Table, repeated: pa.Table) -> dict[str, Any]:
     """Whether p-values of spectra that were known before, and of the bulk of the new ones, are uniform."""
+    from oddqso.significance.drift import drift  # scipy.stats is slow to start
+
     p, again = (table["P_VALUE"].to_numpy(zero_copy_only=False) for table in (judged, repeated))
     bulk = (p[p > _BULK] - _BULK) / (1 - _BULK)  # the odd ones lie below
     return {"bulk": asdict(drift(bulk)), "repeated": asdict(drift(again))}
