@@ -2,11 +2,12 @@
 
     python benchmarks/discovery.py [--work FOLDER] [--parts survey rank gate inject speed] [--again]
 
-- survey: simulates the survey (seed published below), runs it through, and prepares a second one, richer in odd
-  spectra, that only adds members to the classes.
+- survey: simulates the survey (seed published below), runs it through, and prepares two more: one richer in odd
+  spectra, that only adds members to the classes, and one like the first, of other quasars.
 - rank: completeness, AUC and precision by class and S/N, for ours and its rivals (`discovery_rank`,
   `discovery_rivals`); correlations of the score with S/N and z.
-- gate: `oddqso gate`: realized false discovery rates over many splits, ours and naive methods'; entrapment.
+- gate: `oddqso gate`: realized false discovery rates over many splits, ours and naive methods'; and ours on the third
+  survey, judged by the frozen pipeline of the first.
 - inject: `oddqso inject`: efficiencies of probes and of wrong redshifts, with intervals.
 - speed: `discovery_speed` and `significance_speed`.
 
@@ -34,6 +35,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 N_TARGET, SEED = 30_000, 20_261
 N_EXTRA, SEED_EXTRA, EXTRA_ODD = 12_000, 20_262, 0.6
+SEED_OTHER = 20_263
 SURVEY = ("resolution=false", "targets_per_pixel=1000")
 PARTS = ("survey", "rank", "gate", "inject", "speed")
 MODULES = ("oddqso", "numpy", "scipy", "torch", "scikit-learn", "pyod", "coniferest", "numba")
@@ -62,6 +64,7 @@ class Work:
         (self.root / "made-by-discovery").touch()
         self.survey, self.run = self.root / "survey", self.root / "run"
         self.extra_survey, self.extra = self.root / "survey-odd", self.root / "run-odd"
+        self.other_survey, self.other = self.root / "survey-other", self.root / "run-other"
 
     def part(self, name: str, again: bool) -> dict[str, Any]:
         """What a part found, done now unless it was done before with this code."""
@@ -92,6 +95,8 @@ def do_survey(work: Work) -> dict[str, Any]:
     odd = f"anomaly_fraction={EXTRA_ODD}"
     oddqso.simulate(work.extra_survey, n_target=work.n_extra, seed=SEED_EXTRA, overrides=(*SURVEY, odd), workers=cores)
     oddqso.run(work.extra_survey, work.extra, workers=cores, until="prepare")
+    oddqso.simulate(work.other_survey, n_target=work.n_extra, seed=SEED_OTHER, overrides=SURVEY, workers=cores)
+    oddqso.run(work.other_survey, work.other, workers=cores, until="prepare")
     return {"seconds_by_stage": {s.name: round(s.seconds, 1) for s in oddqso.status(work.run)}}
 
 
@@ -110,10 +115,12 @@ def do_rank(work: Work) -> dict[str, Any]:
 
 def do_gate(work: Work) -> dict[str, Any]:
     import oddqso
+    from discovery_gate import other_survey
 
     params = oddqso.GateParams(replicates=work.replicates, anew=max(2, work.replicates // 10))
     verdicts = [verdict.as_dict() for verdict in oddqso.gate(work.run, params=params)]
-    return {"params": params.model_dump(mode="json"), "methods": verdicts}
+    other = other_survey(work.run, work.other, work.other_survey, params)
+    return {"params": params.model_dump(mode="json"), "methods": verdicts, "other_survey": other.as_dict()}
 
 
 def do_inject(work: Work) -> dict[str, Any]:
@@ -212,7 +219,7 @@ def main() -> None:
     new = {
         "machine": at_start, "versions": {name: _version(name) for name in MODULES},
         "survey": {"n_target": args.n, "seed": SEED, "set": SURVEY, "n_extra": work.n_extra, "seed_extra": SEED_EXTRA,
-                   "extra_anomaly_fraction": EXTRA_ODD},
+                   "seed_other": SEED_OTHER, "extra_anomaly_fraction": EXTRA_ODD},
         "seconds": old.get("seconds", {}) | {name: part["seconds"] for name, part in done.items()},
         "parts": old.get("parts", {}) | parts,
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """All that the gate asks of a run: our method and the naive ones, through the same replicates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -133,9 +133,10 @@ def trial(
     significance: SignificanceParams,
     params: GateParams,
     *,
+    naive: Mapping[str, Method] = NAIVE,
     follow: Callable[[str], None] | None = None,
 ) -> list[Verdict]:
-    """Send our method and every naive one through the gate.
+    """Send our method and naive ones through the gate.
 
     Parameters
     ----------
@@ -145,6 +146,8 @@ def trial(
         The run's own; its rates are judged.
     params : GateParams
         How often, and how good the vetters are.
+    naive : mapping of str to Method
+        What is sent beside ours.
     follow : callable, optional
         Is told the name of each method and composition before its turn.
 
@@ -156,8 +159,8 @@ def trial(
     vetters = Vetters(params.miss, params.false_alarm)
     grouped = significance.model_copy(update={"group_snr": params.group_snr, "q_within_groups": True})
     pool, parted, share = held_out.pool(significance), held_out.pool(grouped), held_out.calibration_share
-    whole: dict[str, Method] = {OURS: vetted(significance, vetters), **NAIVE}
-    apart: dict[str, Method] = {OURS: vetted(grouped, vetters)} | {n: within_groups(m) for n, m in NAIVE.items()}
+    whole: dict[str, Method] = {OURS: vetted(significance, vetters), **naive}
+    apart: dict[str, Method] = {OURS: vetted(grouped, vetters)} | {n: within_groups(m) for n, m in naive.items()}
     verdicts = []
     for k, (name, method) in enumerate(whole.items()):
         rates: list[Rate] = []
