@@ -80,7 +80,8 @@ _HEAD: Final = (
     Column("QUALITY", "int32", "", "meta.code.qual", "Quality bits of the spectrum; 0 is good", "prepare"),
     Column(
         "SCORE", "float32", "", "stat.fit.goodness",
-        "Merged anomaly score: -log10 of a tail probability given S/N, z and coverage; higher is odder", "significance",
+        "Merged anomaly score: -log10 of the merged tail probabilities given S/N, z and coverage; higher is odder",
+        "significance",
     ),
     Column("RANK", "int32", "", "stat.rank", "Rank by SCORE; 1 is the oddest", "significance", nullable=True),
     Column(

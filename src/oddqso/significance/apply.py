@@ -8,13 +8,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from oddqso.errors import ConfigError, DataError
+from oddqso.significance.center import CenterMap
 from oddqso.significance.merge import cauchy_merge
 from oddqso.significance.normalize import TailMap
 from oddqso.significance.params import NormalizeParams, SignificanceParams
 from oddqso.spectra import UNSCORABLE
 
 MERGED: Final = "MERGED"
-"""The name under which the merged score's tail map is kept."""
+"""The name under which the map of the merged score is kept."""
 
 CELLS: Final = ("permissive, full", "permissive, partial", "strict, full", "strict, partial")
 """Spectra that are normalized among themselves: by sample and by arm coverage."""
@@ -88,10 +89,13 @@ def side_of(params: SignificanceParams) -> str:
     return "fit" if params.normalize.learn_from == "fit" else "held out"
 
 
-def tail_probability(score: NDArray[Any], rows: Rows, maps: TailMaps, side: str) -> NDArray[np.float64]:
-    """Tail probability of a score given S/N, z and cell, (n_spec,); NaN where it cannot be known.
+def mapped(
+    score: NDArray[Any], rows: Rows, maps: TailMaps, side: str, kind: type[TailMap] | type[CenterMap] = TailMap
+) -> NDArray[np.float64]:
+    """What the maps make of a score given S/N, z and cell, (n_spec,); NaN where it cannot be known.
 
-    A cell without a map borrows the one of all.
+    That is its tail probability, or, with ``kind`` `CenterMap`, the score with its median moved. A cell without a map
+    borrows the one of all.
     """
     p_hat = np.full(len(score), np.nan)
     left = np.isfinite(score) & np.isfinite(rows.log_snr) & np.isfinite(rows.z)
@@ -99,14 +103,17 @@ def tail_probability(score: NDArray[Any], rows: Rows, maps: TailMaps, side: str)
         arrays = maps.get(f"{side}, {cell}")
         here = left & (rows.cell == cell) if cell != REST else left
         if arrays is not None and here.any():
-            p_hat[here] = TailMap.from_arrays(arrays)(score[here], rows.log_snr[here], rows.z[here])
+            p_hat[here] = kind.from_arrays(arrays)(score[here], rows.log_snr[here], rows.z[here])
             left &= ~here
     return p_hat
 
 
-def merged_score(tails: dict[str, NDArray[np.float64]], params: SignificanceParams) -> NDArray[np.float64]:
-    """The merge of the detectors that the settings name, (n_spec,); not yet normalized again."""
-    return cauchy_merge(np.column_stack([tails[name] for name in params.merged]), params)
+def merged_score(
+    tails: dict[str, NDArray[np.float64]], params: SignificanceParams, without: str | None = None
+) -> NDArray[np.float64]:
+    """The merge of the detectors that the settings name, (n_spec,), its median not yet moved; without one if wanted."""
+    names = [name for name in params.merged if name != without] or list(params.merged)
+    return cauchy_merge(np.column_stack([tails[name] for name in names]), params)
 
 
 def apply_maps(table: pa.Table, maps: dict[str, NDArray[Any]], params: SignificanceParams) -> pa.Table:
@@ -141,15 +148,15 @@ def apply_maps(table: pa.Table, maps: dict[str, NDArray[Any]], params: Significa
     unknown = [name for name in (*scores, MERGED) if name not in nested]
     if unknown and len(table):
         raise DataError(f"the run has no normalization for {', '.join(unknown)} (it has {', '.join(nested) or 'none'})")
-    tails = {name: tail_probability(score, rows, nested.get(name, {}), side) for name, score in scores.items()}
-    final = tail_probability(merged_score(tails, params), rows, nested.get(MERGED, {}), side)
-    named = {f"TAIL_{name}": tail for name, tail in tails.items()} | {"SCORE": final}
-    return pa.table({"TARGETID": table["TARGETID"]} | {name: published(p) for name, p in named.items()})
+    tails = {name: mapped(score, rows, nested.get(name, {}), side) for name, score in scores.items()}
+    told = {f"TAIL_{name}": published(-np.log10(tail)) for name, tail in tails.items()}
+    final = mapped(merged_score(tails, params), rows, nested.get(MERGED, {}), side, CenterMap)
+    return pa.table({"TARGETID": table["TARGETID"]} | told | {"SCORE": published(final)})
 
 
-def published(p_hat: NDArray[np.float64]) -> pa.Array:
-    """``-log10`` of a tail probability, as it stands in the catalog: float32, null where unknown."""
-    value = (-np.log10(p_hat)).astype(np.float32)
+def published(score: NDArray[np.float64]) -> pa.Array:
+    """A score as it stands in the catalog: float32, null where unknown."""
+    value = score.astype(np.float32)
     return pa.array(value, mask=~np.isfinite(value))
 
 

@@ -1,5 +1,6 @@
 """From raw scores to one score, rank, p-value and q-value, and to what may be claimed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +16,21 @@ from oddqso.significance.apply import (
     Rows,
     TailMaps,
     floats,
+    mapped,
     merged_score,
     published,
     require,
     rows_of,
     scores_of,
     side_of,
-    tail_probability,
 )
+from oddqso.significance.center import CenterMap, fit_center_map
 from oddqso.significance.certificate import Tier, certify
 from oddqso.significance.claim import Claim, claim
 from oddqso.significance.flatness import flatness
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.labels import Labels
-from oddqso.significance.normalize import fit_tail_map
+from oddqso.significance.normalize import TailMap, fit_tail_map
 from oddqso.significance.params import SignificanceParams
 from oddqso.significance.standing import calibrated, standings
 
@@ -49,7 +51,7 @@ class Assessment:
     flatness : dict
         `flatness` of SCORE and of each TAIL_<NAME> on the held-out strict spectra, by name.
     tail_maps : dict
-        The fitted normalization as plain arrays: ``{name: {cell: {array: ...}}}``, the merged score under `MERGED`.
+        The fitted normalization as plain arrays: ``{name: {cell: {array: ...}}}``.
     """
 
     table: pa.Table
@@ -79,7 +81,7 @@ class _Facts:
 
 
 def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = None) -> Assessment:
-    """Normalize each score, merge, normalize again, calibrate TEST on CALIBRATION, adjust for multiple tests.
+    """Normalize each score, merge, move the median, calibrate TEST on CALIBRATION, adjust for multiple tests.
 
     The normalization is learned from CALIBRATION and TEST together, without a look at which is which, so an ordinary
     TEST spectrum stays exchangeable with the CALIBRATION ones and the p-values stay valid (Marandon et al. 2024). FIT
@@ -104,13 +106,14 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
     """
     facts = _facts(table, params, labels)
     scores = scores_of(table, facts.rows, params)
-    tail_maps, tails, merged = _normalize(scores, facts, params)
-    final = published(_judge(merged, facts, tail_maps[MERGED], params))
+    tail_maps, tails = _normalize(scores, facts, params)
+    merged = merged_score(tails, params)
+    final = published(_judge(merged, facts, tail_maps[MERGED], params, CenterMap))
     score = _values(final)  # p-values are made from the number that is published
 
     columns: dict[str, pa.Array] = {"TARGETID": pa.array(facts.target_id)}
     for name, raw in scores.items():
-        tail = published(tails[name])
+        tail = published(-np.log10(tails[name]))
         columns[f"RANK_{name}"] = _ranks(_values(tail), raw, facts.target_id)
         columns[f"TAIL_{name}"] = tail
     columns["SCORE"] = final
@@ -166,16 +169,37 @@ def learn_maps(table: pa.Table, params: SignificanceParams) -> dict[str, TailMap
 
 def _normalize(
     scores: dict[str, NDArray[np.float64]], facts: _Facts, params: SignificanceParams
-) -> tuple[dict[str, TailMaps], dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """Maps of each score and of the merge, tail probabilities of each score, and the merge before its own map."""
-    tail_maps = {name: _learn(score, facts, params) for name, score in scores.items()}
+) -> tuple[dict[str, TailMaps], dict[str, NDArray[np.float64]]]:
+    """Maps and tail probabilities of each score.
+
+    Odd spectra would teach a map that they are ordinary, most where spectra are few. So the maps are learned again
+    without the spectra that the *other* detectors together find oddest: no score has a say in who teaches its own map.
+    """
+    first = {name: _judge(scores[name], facts, _learn(scores[name], facts, params), params) for name in params.merged}
+    tail_maps = {}
+    for name, score in scores.items():
+        teaching = _not_oddest(merged_score(first, params, without=name), facts, params)
+        tail_maps[name] = _learn(np.where(teaching, score, np.nan), facts, params)
     tails = {name: _judge(score, facts, tail_maps[name], params) for name, score in scores.items()}
-    merged = merged_score(tails, params)
-    tail_maps[MERGED] = _learn(merged, facts, params)
-    return tail_maps, tails, merged
+    tail_maps[MERGED] = _learn(merged_score(tails, params), facts, params, fit_center_map)
+    return tail_maps, tails
 
 
-def _learn(score: NDArray[Any], facts: _Facts, params: SignificanceParams) -> TailMaps:
+def _not_oddest(score: NDArray[np.float64], facts: _Facts, params: SignificanceParams) -> NDArray[np.bool_]:
+    """All but the share of each side that has the highest scores, (n_spec,)."""
+    kept = np.ones(len(score), bool)
+    fit = facts.split == "FIT"
+    for side in (fit, ~fit):
+        known = np.flatnonzero(side & np.isfinite(score))
+        n_out = int(params.normalize.leave_out * len(known))
+        if n_out:
+            kept[known[np.argsort(score[known], kind="stable")[-n_out:]]] = False
+    return kept
+
+
+def _learn(
+    score: NDArray[Any], facts: _Facts, params: SignificanceParams, fit: Callable[..., Any] = fit_tail_map
+) -> TailMaps:
     """The maps of one score: of each side, what the model has seen and what it has not; of each cell, and of the rest.
 
     A cell with too few spectra has none; then there is one of all.
@@ -190,19 +214,22 @@ def _learn(score: NDArray[Any], facts: _Facts, params: SignificanceParams) -> Ta
             chosen[REST] = known & learn
         for cell, here in chosen.items():
             taught = _some(here, facts.target_id, limit.max_rows)
-            tail_map = fit_tail_map(score[taught], rows.log_snr[taught], rows.z[taught], limit)
+            tail_map = fit(score[taught], rows.log_snr[taught], rows.z[taught], limit)
             maps[f"{side}, {cell}"] = tail_map.to_arrays()
     return maps
 
 
-def _judge(score: NDArray[Any], facts: _Facts, maps: TailMaps, params: SignificanceParams) -> NDArray[np.float64]:
-    """Tail probability of each spectrum under the maps of its own side, (n_spec,)."""
+def _judge(
+    score: NDArray[Any], facts: _Facts, maps: TailMaps, params: SignificanceParams,
+    kind: type[TailMap] | type[CenterMap] = TailMap,
+) -> NDArray[np.float64]:  # fmt: skip
+    """What each spectrum's score becomes under the maps of its own side, (n_spec,); see `mapped`."""
     if params.normalize.learn_from == "fit":
-        return tail_probability(score, facts.rows, maps, "fit")
-    p_hat = np.full(len(score), np.nan)
+        return mapped(score, facts.rows, maps, "fit", kind)
+    out = np.full(len(score), np.nan)
     for side, here in _sides(facts, params).items():
-        p_hat[here] = tail_probability(score[here], facts.rows[here], maps, side)
-    return p_hat
+        out[here] = mapped(score[here], facts.rows[here], maps, side, kind)
+    return out
 
 
 def _sides(facts: _Facts, params: SignificanceParams) -> dict[str, NDArray[np.bool_]]:

@@ -273,10 +273,10 @@ def _slope(values: NDArray[np.float64], offset: NDArray[np.float64]) -> NDArray[
 def _tails(bulk: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shape xi and scale sigma of a generalized Pareto tail at each node, (n_shape, n_shape, 2).
 
-    The tail goes on as the distribution falls from its 90 % to its 98 % quantile. It is not taken from the spectra
+    The tail goes on as the distribution falls from its 80 % to its 95 % quantile. It is not taken from the spectra
     beyond: among those are the odd ones, who would teach it that they are ordinary.
     """
-    start, end = (float(level[np.argmin(np.abs(level - x))]) for x in (0.9, min(0.98, level[-1])))
+    start, end = (float(level[np.argmin(np.abs(level - x))]) for x in (0.8, min(0.95, level[-1])))
     low, high = (bulk[..., np.argmin(np.abs(level - x))] for x in (start, end))
     sigma = np.maximum(high - low, 1e-9) / np.log((1 - start) / (1 - end))
     return np.stack([np.full_like(sigma, _XI), sigma], axis=-1)

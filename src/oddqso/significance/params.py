@@ -19,6 +19,8 @@ class NormalizeParams(Params):
     """Spectra, at least, that set the shape of its distribution."""
     max_rows: int = Field(50_000, ge=1000)
     """At most this many spectra teach one map; a hash of TARGETID picks them."""
+    leave_out: float = Field(0.03, ge=0, le=0.3)
+    """Share of the spectra, the oddest by all other detectors together, that a detector's map does not learn from."""
     tail_level: float = Field(0.99, gt=0.5, lt=1)
     """A generalized Pareto tail begins at this quantile."""
     tail_rows: int = Field(50, ge=5)
@@ -41,11 +43,11 @@ class SignificanceParams(Params):
 
     normalize: NormalizeParams = NormalizeParams()
     """How a score is made comparable across S/N, redshift and coverage."""
-    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "GMM", "KNN")
+    merged: tuple[str, ...] = ("CHI2", "NARROW", "BROAD", "JOIN", "LINES", "GMM", "KNN", "REDSHIFT")
     """Detectors that make the merged score; others keep their column and rank only."""
     p_floor: float = Field(1e-12, gt=0, lt=0.1)
     """Tail probabilities are no smaller than this in the merge."""
-    p_ceiling: float = Field(0.95, gt=0.5, lt=1)
+    p_ceiling: float = Field(0.99, gt=0.5, lt=1)
     """And no larger: a detector that finds nothing may not outvote one that finds something."""
     alphas: tuple[float, ...] = Field((0.01, 0.05, 0.10), min_length=1)
     """False discovery rates at which a list is drawn up."""

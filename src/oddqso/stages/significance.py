@@ -57,6 +57,6 @@ STAGE = Stage(
     reads=("prepare", "score"),
     function=significance,
     params=SignificanceParams,
-    version=2,
+    version=3,
     inventory=inventory,
 )
