@@ -161,15 +161,18 @@ def _inject(part: dict[str, Any], found: dict[str, Any]) -> str:
             f"| {name.replace('_', ' ')} | {found[name]:.3f} ({low:.3f}-{high:.3f}) | {found[f'{name}_filter']:.3f} "
             f"({below:.3f}-{above:.3f}) | {found[f'{name}_ceiling']:.3f} | {found[f'{name}_one_trial']:.3f} |\n"
         )
-    wrong = part["wrong_redshifts"]["TAIL_REDSHIFT"]
+    wrong = part["wrong_redshifts"]["SCORE_REDSHIFT"]
     bins = ("S/N < 1", "1-2", "2-5", "> 5")
     by_snr = ", ".join(f"{words}: {one['share']:.2f}" for words, one in zip(bins, wrong["by_snr"], strict=True))
     return text + (
-        f"\nWrong redshifts, by the redshift channel alone: {wrong['all']['share']:.1%} flagged "
+        f"\nWrong redshifts, by SCORE_REDSHIFT alone: {wrong['all']['share']:.1%} flagged "
         f"({wrong['all']['low']:.1%}-{wrong['all']['high']:.1%}) with {wrong['false']:.2%} of {wrong['n_ordinary']:,} "
         f"ordinary spectra flagged falsely; swapped lines {wrong['line_swap']['share']:.1%}, small offsets "
         f"{wrong['wrong_redshift']['share']:.1%}. By S/N, {by_snr}. A cut set on CALIBRATION alone flags "
-        f"{wrong['false_on_test_with_cut_of_calibration']:.2%} of the ordinary TEST spectra.\n"
+        f"{wrong['false_on_test_with_cut_of_calibration']:.2%} of the ordinary TEST spectra. Of the quasars that the "
+        f"survey itself files under a wrong redshift, {wrong['filed_wrong_in_the_survey']['share']:.1%} of "
+        f"{wrong['filed_wrong_in_the_survey']['n']} are flagged. TAIL_REDSHIFT, at the same rate of false flags, flags "
+        f"{part['wrong_redshifts']['TAIL_REDSHIFT']['all']['share']:.1%} of the injected ones.\n"
     )
 
 
