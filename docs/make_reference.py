@@ -18,7 +18,8 @@ from oddqso.desi.survey import SurveyParams
 from oddqso.params import Params
 from oddqso.reports.metrics_page import metrics_page
 from oddqso.spectra.quality import UNSCORABLE, Quality
-from oddqso.stages import BRANCHES, STAGES
+from oddqso.stages import STAGES
+from oddqso.stages.branches import BRANCHES
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "*This page is made from the code by `make docs`.*\n"

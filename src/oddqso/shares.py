@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 
 def share_interval(n_found: int, n: int) -> tuple[float, float]:
@@ -15,6 +14,8 @@ def share_interval(n_found: int, n: int) -> tuple[float, float]:
     >>> [round(x, 3) for x in share_interval(0, 10)]
     [0.0, 0.217]
     """
+    from scipy import stats  # slow to import
+
     low = 0.0 if n_found == 0 else float(stats.beta.ppf(0.025, n_found + 0.5, n - n_found + 0.5))
     high = 1.0 if n_found == n else float(stats.beta.ppf(0.975, n_found + 0.5, n - n_found + 0.5))
     return low, high
@@ -28,6 +29,8 @@ def upper_limit(n_found: int, n: int) -> float:
     >>> round(upper_limit(0, 299), 4)
     0.01
     """
+    from scipy import stats  # slow to import
+
     return 1.0 if n_found >= n else float(stats.beta.ppf(0.95, n_found + 1, n - n_found))
 
 

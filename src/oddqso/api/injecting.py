@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oddqso.api.running import _settings, _write_record, status
 from oddqso.errors import ConfigError, StageError
@@ -12,9 +12,10 @@ from oddqso.runs.executors import make_executor
 from oddqso.runs.files import read_json
 from oddqso.runs.progress import Progress, Silent
 from oddqso.runs.runner import Runner
-from oddqso.stages import BRANCHES, STAGES
-from oddqso.validation.plan import chosen
-from oddqso.validation.selection import Selection, read_selection
+from oddqso.stages import STAGES
+
+if TYPE_CHECKING:  # heavy: not at the start of a command line
+    from oddqso.validation.selection import Selection
 
 __all__ = ["Laboratory", "inject", "read_selection"]
 
@@ -36,7 +37,7 @@ class Laboratory:
         content: dict[str, Any] = read_json(self.path / "efficiency.json")
         return content
 
-    def selection(self) -> Selection:
+    def selection(self) -> "Selection":
         """The selection function."""
         return read_selection(self.path / "selection.parquet")
 
@@ -79,6 +80,9 @@ def inject(
     StageError
         If the run is not complete, or an injection fails; what is finished is kept.
     """
+    from oddqso.stages.branches import BRANCHES
+    from oddqso.validation.plan import chosen
+
     directory = RunDirectory(Path(run))
     record = directory.record()
     if record is None:
@@ -103,3 +107,10 @@ def inject(
         with make_executor(workers) as executor:
             runner.run(executor, progress or Silent())
     return Laboratory(directory.stage("efficiency"))
+
+
+def read_selection(path: Path | str) -> "Selection":
+    """The selection function that `inject` wrote; see `oddqso.validation.selection.read_selection`."""
+    from oddqso.validation.selection import read_selection as read
+
+    return read(path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -14,19 +14,17 @@ from oddqso.api.running import Run, status
 from oddqso.api.running import run as bring_up_to_date
 from oddqso.config import Settings, make_settings
 from oddqso.errors import ConfigError, DataError, StageError
-from oddqso.reports.blind import queue_text, write_blind
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json, store_error, writing
 from oddqso.runs.progress import Progress
 from oddqso.runs.stage import Context
-from oddqso.simulation.truth import true_classes
-from oddqso.stages.batches import MEANINGS, items_of, new_batch, put
 from oddqso.stages.report import TRUTH
-from oddqso.validation.audit import AuditBound, audit_bound
 from oddqso.vetting.ledger import VERDICTS_NAME, Ledger, Settled, format_entries, new_entries, read_ledger
-from oddqso.vetting.oracle import answer_key
 from oddqso.vetting.verdicts import Answer, read_answers
-from oddqso.vetting.vetters import Vetter, vetters
+
+if TYPE_CHECKING:  # heavy: not at the start of a command line
+    from oddqso.validation.audit import AuditBound
+    from oddqso.vetting.vetters import Vetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Audit:
 
     batch: str
     tier: str
-    bound: AuditBound
+    bound: "AuditBound"
     current: bool
 
 
@@ -95,7 +93,7 @@ class VetStatus:
     n_judged: int
     open_batch: str | None
     conflicts: tuple[Settled, ...]
-    vetters: tuple[Vetter, ...]
+    vetters: "tuple[Vetter, ...]"
     certificate: dict[str, Any]
     audits: tuple[Audit, ...]
 
@@ -130,6 +128,8 @@ def vet_export(
     DataError
         If there is nothing left to ask.
     """
+    from oddqso.stages.batches import new_batch, put
+
     directory, settings = _opened(run)
     with directory.locked():
         ledger = read_ledger(directory.root / "vetting")
@@ -220,6 +220,8 @@ def vet_answers(
 
 def vet_status(run: Path | str) -> VetStatus:
     """Where the vetting of a run stands."""
+    from oddqso.vetting.vetters import vetters
+
     directory, _ = _opened(run)
     ledger = read_ledger(directory.root / "vetting")
     settled = ledger.settled()
@@ -259,6 +261,10 @@ def vet_oracle(
     DataError
         If the run's input has no truth table, or no batch is open.
     """
+    from oddqso.reports.blind import queue_text
+    from oddqso.simulation.truth import true_classes
+    from oddqso.vetting.oracle import answer_key
+
     directory, settings = _opened(run)
     ledger = read_ledger(directory.root / "vetting")
     name = batch or ledger.open_batch()
@@ -283,6 +289,9 @@ def vet_oracle(
 
 
 def _write(directory: RunDirectory, ledger: Ledger, batch: str, aside: Path) -> Path:
+    from oddqso.reports.blind import write_blind
+    from oddqso.stages.batches import MEANINGS, items_of
+
     shutil.rmtree(aside, ignore_errors=True)
     key = ledger.keys[batch]
     words = [(verdict.value, meaning) for verdict, meaning in MEANINGS.items()]
@@ -304,6 +313,8 @@ def _opened(run: Path | str) -> tuple[RunDirectory, Settings]:
 
 
 def _audits(directory: RunDirectory, ledger: Ledger, settled: dict[str, Settled]) -> tuple[Audit, ...]:
+    from oddqso.validation.audit import audit_bound
+
     certificate = read_json(directory.stage("significance") / "certificate.json")
     now = {tier["name"]: tier["n_listed"] for tier in certificate["tiers"]}
     audits = []

@@ -1,20 +1,7 @@
 """The stages of a run, in order. Each file binds one piece of science to the runner."""
 
 from oddqso.runs.stage import Stage
-from oddqso.stages import (
-    efficiency,
-    embed,
-    fit,
-    ingest,
-    inject,
-    prepare,
-    release,
-    report,
-    sample,
-    score,
-    significance,
-    train,
-)
+from oddqso.stages import embed, fit, ingest, prepare, release, report, sample, score, significance, train
 
 STAGES: tuple[Stage, ...] = (
     sample.STAGE,
@@ -28,6 +15,3 @@ STAGES: tuple[Stage, ...] = (
     release.STAGE,
     report.STAGE,
 )
-
-BRANCHES: tuple[Stage, ...] = (inject.STAGE, efficiency.STAGE)
-"""Stages that `oddqso run` does not take: the injection laboratory."""
