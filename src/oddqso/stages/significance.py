@@ -13,7 +13,6 @@ from oddqso.significance.labels import Labels
 from oddqso.significance.params import SignificanceParams
 from oddqso.stages.rows import check_same_targets
 from oddqso.vetting.ledger import ledger_state, read_labels
-from oddqso.vetting.ledger import ledger_state, read_labels
 
 
 def significance(context: Context, prepared: Shards, scored: Shards, *, params: SignificanceParams, out: Path) -> None:
