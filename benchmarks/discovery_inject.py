@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from oddqso.runs.files import read_table
 from oddqso.shares import cut_at, share_interval, upper_limit
+from oddqso.simulation.probes import AT_PLACE
 from oddqso.simulation.truth import ORDINARY, true_classes
 
 WRONG, FALSE_FLAGS = ("line_swap", "wrong_redshift"), 0.002
@@ -19,12 +20,16 @@ PROBES = {
 
 
 def probe_figures(found: dict[str, Any]) -> dict[str, Any]:
-    """Efficiency at an FPR of 1 %: by the final score, by the filters alone, and the most that can be."""
+    """Efficiency at an FPR of 1 %, and the most that can be.
+
+    Without a suffix: of one filter that is told place, width and sign, at 1 % of such looks. ``_blind``: of the final
+    score, ``_blind_filter``: of the filters alone, at 1 % of the spectra.
+    """
     figures: dict[str, Any] = {}
     for name, (probe, sigma, filters) in PROBES.items():
         told = found["probes"][probe]
         level = next(one for one in told["levels"] if one["sigma"] == sigma)
-        for suffix, method in (("", "SCORE"), ("_filter", filters)):
+        for suffix, method in (("_blind", "SCORE"), ("_blind_filter", filters), ("", AT_PLACE)):
             share = level["found"][method]
             figures[f"{name}{suffix}"] = round(share["share"], 4)
             figures[f"{name}{suffix}_interval"] = [round(share["low"], 4), round(share["high"], 4)]

@@ -32,6 +32,10 @@ def toy(names=("bal", "felobal", "narrow_feature"), n_host=2000, per_bin=100):
     for name in SCALES:
         injected = injected.append_column(f"TAIL_{name}", pa.array(score))
     injected = injected.append_column("GROUP", pa.array(held_out.group[place]))
+    alone = rng.standard_normal(len(place))
+    probe = np.array([name.endswith("_feature") for name in plan["CLASS"].to_pylist()], bool)
+    for name, answer in (("AT_PLACE", alone + plan["AMPLITUDE"].to_numpy()), ("HOST_AT_PLACE", alone)):
+        injected = injected.append_column(name, pa.array(np.where(probe, answer, np.nan)))
     return injected, held_out, planned
 
 

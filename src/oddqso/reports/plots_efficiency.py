@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oddqso.reports.style import BLUE, FAINT, GOLD, GREEN, INK, MUTED, ORANGE, PINK, SKY, new_figure
 from oddqso.reports.words import NAMES
+from oddqso.simulation.probes import AT_PLACE
 
 _SNR_COLORS: Final = (GOLD, SKY, BLUE, INK, PINK, GREEN)
 _AMPLITUDES: Final = {
@@ -146,13 +147,13 @@ def plot_probes(probes: Mapping[str, Mapping[str, Any]]) -> Figure:
     for axes, (name, told) in zip(panels, probes.items(), strict=False):
         levels = told["levels"]
         x = np.array([level["sigma"] for level in levels])
-        for k, (who, color) in enumerate((("SCORE", ORANGE), ("NARROW", BLUE), ("BROAD", GREEN))):
+        for k, (who, color) in enumerate((("SCORE", ORANGE), ("NARROW", BLUE), ("BROAD", GREEN), (AT_PLACE, PINK))):
             if not levels or who not in levels[0]["found"]:
                 continue
             y, low, high = (
                 np.array([_known(level["found"][who][key]) for level in levels]) for key in ("share", "low", "high")
             )
-            words = "final score" if who == "SCORE" else f"{who} alone"
+            words = {"SCORE": "final score", AT_PLACE: AT_PLACE}.get(who, f"{who} alone")
             axes.errorbar(
                 x + 0.08 * (k - 1), y, yerr=np.maximum([y - low, high - y], 0), fmt="o-", ms=4, color=color, label=words
             )
@@ -161,7 +162,7 @@ def plot_probes(probes: Mapping[str, Mapping[str, Any]]) -> Figure:
             axes.plot(x, y, style, color=INK, label=f"ideal {words}, strongest answer")
         axes.plot(x, told["optimum"], "-", color=INK, lw=1.0, label="best of all tests")
         first = next(iter(told["ceiling"].values()))["levels"]
-        axes.plot(x, [level["one_trial"] for level in first], "-.", color=MUTED, label="one filter, place known")
+        axes.plot(x, [level["one_trial"] for level in first], "-.", color=MUTED, label="the same, at best")
         axes.set_title(name.replace("_", " "))
         axes.set_xlabel("integrated significance [σ]")
         axes.set_ylim(-0.03, 1.03)

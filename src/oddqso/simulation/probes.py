@@ -9,12 +9,16 @@ so A follows from N, from the host and from where it stands. No photon noise is 
 stays as it is. Probes are not part of a simulated survey.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from oddqso.simulation.injection import Draws, Float, Injection, Kind
+
+AT_PLACE: Final = "one filter, place given"
+"""The search of one who knows where a probe would stand, how wide and of which sign."""
 
 _SMOOTH_ANGSTROM = 40.0
 _FLOOR = 0.1
@@ -51,14 +55,18 @@ def _draw_narrow(rng: np.random.Generator, z: float, sigma: float) -> Draws:
     return _draw(rng, 1.0, 3.0)
 
 
+def probe_shape(wave: Float, ivar: NDArray[Any], draws: Draws) -> Float:
+    """The Gaussian of a probe, 1 at its center, (n_wave,); at least one pixel is good."""
+    good = np.flatnonzero(ivar > 0)
+    center = wave[good[min(int(draws["place"] * len(good)), len(good) - 1)]]
+    return np.asarray(np.exp(-0.5 * ((wave - center) / (draws["width_px"] * (wave[1] - wave[0]))) ** 2))
+
+
 def _feature(wave: Float, flux: Float, ivar: Float, draws: Draws) -> tuple[Float, Float]:
     """A Gaussian on the smooth flux, centered on a good pixel, ``sigma`` strong in all."""
-    good = np.flatnonzero(ivar > 0)
-    if not len(good):
+    if not (ivar > 0).any():
         return flux, ivar
-    center = wave[good[min(int(draws["place"] * len(good)), len(good) - 1)]]
-    shape = np.exp(-0.5 * ((wave - center) / (draws["width_px"] * (wave[1] - wave[0]))) ** 2)
-    feature = shape * smooth_flux(wave, flux, ivar)
+    feature = probe_shape(wave, ivar, draws) * smooth_flux(wave, flux, ivar)
     unit = float(np.sqrt(np.sum(feature**2 * np.where(ivar > 0, ivar, 0.0))))
     return flux + draws["sign"] * draws["sigma"] / max(unit, 1e-30) * feature, ivar
 

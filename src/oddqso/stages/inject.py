@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from oddqso.errors import DataError
 from oddqso.runs.stage import Context, Stage
+from oddqso.score.params import ScoreParams
+from oddqso.simulation.injection import Draws
 from oddqso.simulation.injections import injection_named
+from oddqso.simulation.probes import PROBES
 from oddqso.simulation.truth import ORDINARY, true_classes
 from oddqso.spectra import Spectra
 from oddqso.stages.published import Published, open_published
@@ -22,6 +25,7 @@ from oddqso.stages.report import TRUTH, inventory
 from oddqso.validation.params import InjectParams
 from oddqso.validation.plan import TWIN, Hosts, plan_injections, plan_twins
 from oddqso.validation.planting import as_words, plant, turned
+from oddqso.validation.probing import at_its_place
 
 
 def inject(
@@ -65,10 +69,30 @@ def _judge(ingested: pa.Table, plan: pa.Table, published: Published) -> pa.Table
     table = planted.to_table()
     for name in ("SPLIT", "STRICT"):
         table = table.append_column(name, hosts[name])
+    told = _at_their_places(published, hosts, table, classes, draws)
     judged = published(table).drop_columns("TARGETID")
-    told = {"DRAWS": pa.array([as_words(d) for d in draws], pa.string()), "HOST_Z": pa.array(spectra.z)}
+    told |= {"DRAWS": pa.array([as_words(d) for d in draws], pa.string()), "HOST_Z": pa.array(spectra.z)}
     columns = dict(zip(plan.column_names, plan.columns, strict=True)) | told
     return pa.table(columns | dict(zip(judged.column_names, judged.columns, strict=True)))
+
+
+def _at_their_places(
+    published: Published, hosts: pa.Table, planted: pa.Table, classes: list[str], draws: list[Draws]
+) -> dict[str, pa.Array]:
+    """What the one filter that fits a probe says at its place, with the probe and without it; null for others."""
+    names = {probe.name for probe in PROBES}
+    rows = np.array([name in names for name in classes], dtype=np.bool_)
+    score = published.params["score"]
+    coherence = score.coherence if isinstance(score, ScoreParams) else 0.0
+    columns = {}
+    for name, table in (("AT_PLACE", planted), ("HOST_AT_PLACE", hosts)):
+        answer = np.full(len(rows), np.nan)
+        if rows.any():
+            views = published.view(table.filter(pa.array(rows)).combine_chunks())
+            chosen = [d for d, wanted in zip(draws, rows, strict=True) if wanted]
+            answer[rows] = [at_its_place(view, d, coherence) for view, d in zip(views, chosen, strict=True)]
+        columns[name] = pa.array(answer, mask=~np.isfinite(answer))
+    return columns
 
 
 def _nothing(wave: Any, flux: Any, ivar: Any, draws: Any) -> tuple[Any, Any]:

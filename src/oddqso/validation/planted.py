@@ -56,6 +56,8 @@ class Planted:
         TAIL_<NAME> by the detector's name.
     group : (n,) str
         Calibration group.
+    at_place, host_at_place : (n,) float64
+        Of probes: the answer of the one filter that fits, with the probe and without it; NaN for others.
     """
 
     name: NDArray[Any]
@@ -66,6 +68,8 @@ class Planted:
     score: NDArray[np.float64]
     tails: dict[str, NDArray[np.float64]]
     group: NDArray[Any]
+    at_place: NDArray[np.float64]
+    host_at_place: NDArray[np.float64]
 
 
 def planted_of(injected: pa.Table) -> Planted:
@@ -81,6 +85,8 @@ def planted_of(injected: pa.Table) -> Planted:
         z=floats("HOST_Z"),
         host=injected["TARGETID"].to_numpy(),
         score=floats("SCORE"),
+        at_place=floats("AT_PLACE"),
+        host_at_place=floats("HOST_AT_PLACE"),
         group=np.array(injected["GROUP"].to_pylist(), dtype=np.str_),
         tails={name.removeprefix("TAIL_"): floats(name) for name in injected.column_names if name.startswith("TAIL_")},
     )

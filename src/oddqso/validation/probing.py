@@ -1,18 +1,48 @@
 """What probes of known significance, and spectra turned upside down, tell of a run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddqso.simulation.probes import PROBES
+from oddqso.reports.results import SpectrumView
+from oddqso.simulation.injection import Draws
+from oddqso.simulation.probes import AT_PLACE, PROBES, probe_shape
 from oddqso.spectra.grid import N_NATIVE
 from oddqso.validation.ceiling import blind_search, optimum
 from oddqso.validation.efficiency import Cut, fpr_cut, share
 from oddqso.validation.params import EfficiencyParams, InjectParams
 from oddqso.validation.plan import TWIN, chosen, snr_names
 from oddqso.validation.planted import HeldOut, Planted
+
+_FLOOR: Final = 0.1
+
+
+def at_its_place(view: SpectrumView, draws: Draws, coherence: float) -> float:
+    """The answer of the one filter that fits a probe, where the probe is or would be [sigma].
+
+    As in `oddqso.score.filters.filter_peaks`, with the probe's own width and sign; NaN without a good pixel.
+
+    Parameters
+    ----------
+    view : SpectrumView
+        Spectrum and reconstruction.
+    draws : dict
+        Those of the probe.
+    coherence : float
+        Share of the model's error that the pixels under the filter have in common.
+    """
+    good = (view.ivar > 0) & np.isfinite(view.model) & np.isfinite(view.model_sigma)
+    if not good.any():
+        return float("nan")
+    shape = probe_shape(view.wave, view.ivar, draws)[good]
+    level, error = np.abs(view.model[good]).astype(np.float64), view.model_sigma[good].astype(np.float64)
+    weighted = shape * np.maximum(level, _FLOOR * level.mean())
+    weight = 1 / (1 / view.ivar[good] + error**2)
+    common = np.sum(weighted * weight * coherence * error)
+    width = np.sqrt(np.sum(weighted**2 * weight) + common**2)
+    return float(draws["sign"] * np.sum(weighted * weight * (view.flux[good] - view.model[good])) / max(width, 1e-30))
 
 
 def probe_figures(
@@ -27,6 +57,8 @@ def probe_figures(
         if name in planted.tails:
             cut = fpr_cut(held_out.tails[name][held_out.ordinary], rate).value
             found[name] = np.where(np.isfinite(planted.tails[name]), planted.tails[name], -np.inf) > cut
+
+    found[AT_PLACE] = _at_place(planted, rate)
 
     def told(rows: NDArray[np.bool_]) -> dict[str, Any]:
         return {name: share(hits[rows], planted.host[rows]) for name, hits in found.items()}
@@ -58,6 +90,21 @@ def probe_figures(
         best = optimum(widths[injection.name], planned.probe_sigmas, rate, N_NATIVE, params.n_ceiling, rng)
         probes[injection.name] = {"cut": main, "levels": levels, "ceiling": ceilings, "optimum": best}
     return probes
+
+
+def _at_place(planted: Planted, rate: float) -> NDArray[np.bool_]:
+    """Whether each probe is flagged by one who knows its place, at this false-positive rate in each S/N bin.
+
+    The cut is what the same filter says of the same spectra without their probes.
+    """
+    flagged = np.zeros(len(planted.name), bool)
+    for name in np.unique(planted.name):
+        for k in np.unique(planted.place):
+            rows = (planted.name == name) & (planted.place == k) & np.isfinite(planted.host_at_place)
+            if rows.sum() >= 1 / rate:
+                cut = fpr_cut(planted.host_at_place[rows], rate).value
+                flagged[rows] = planted.at_place[rows] > cut
+    return flagged
 
 
 def twin_figures(planted: Planted, held_out: HeldOut, cuts: list[Cut]) -> dict[str, Any]:
