@@ -147,19 +147,19 @@ def _rank(part: dict[str, Any], found: dict[str, Any]) -> str:
 def _inject(part: dict[str, Any], found: dict[str, Any]) -> str:
     text = (
         f"\n### Injected into the survey's own spectra\n\n`oddqso inject`: {part['n_injected']:,} injections into "
-        "ordinary held-out spectra, before preparation. Probes at FPR 1 %, with Jeffreys intervals; the ceiling is "
-        "what an "
-        "ideal bank of the same filters finds in white noise of known size when it knows neither place, width nor "
-        "sign, "
-        "and one trial what a filter finds that knows all three:\n\n"
-        "| probe | final score | filters alone | ceiling | one trial |\n|---|---|---|---|---|\n"
+        "ordinary held-out spectra, before preparation. Probes are Gaussian features of known integrated significance, "
+        "here at FPR 1 %, with Jeffreys intervals. *Place given*: the one filter that fits, told place, width and sign, at "
+        "1 % of such looks; at best is what it would find if noise were all there is. *Blind*: at 1 % of the spectra, by the "
+        "final score and by the narrow or broad filters alone; the ceiling is what an ideal bank of the same filters "
+        "finds in white noise of known size.\n\n"
+        "| probe | place given | at best | blind, final score | blind, filters alone | blind, ceiling |\n|---|---|---|---|---|---|\n"
     )
     for name in ("broad_5sigma", "broad_3sigma", "narrow_6sigma"):
-        low, high = found[f"{name}_interval"]
-        below, above = found[f"{name}_filter_interval"]
+        cells = [f"{found[key]:.3f} ({found[f'{key}_interval'][0]:.3f}-{found[f'{key}_interval'][1]:.3f})"
+                 for key in (name, f"{name}_blind", f"{name}_blind_filter")]  # fmt: skip
         text += (
-            f"| {name.replace('_', ' ')} | {found[name]:.3f} ({low:.3f}-{high:.3f}) | {found[f'{name}_filter']:.3f} "
-            f"({below:.3f}-{above:.3f}) | {found[f'{name}_ceiling']:.3f} | {found[f'{name}_one_trial']:.3f} |\n"
+            f"| {name.replace('_', ' ')} | {cells[0]} | {found[f'{name}_one_trial']:.3f} | {cells[1]} | {cells[2]} | "
+            f"{found[f'{name}_ceiling']:.3f} |\n"
         )
     wrong = part["wrong_redshifts"]["SCORE_REDSHIFT"]
     bins = ("S/N < 1", "1-2", "2-5", "> 5")
