@@ -148,11 +148,12 @@ def _inject(part: dict[str, Any], found: dict[str, Any]) -> str:
     text = (
         f"\n### Injected into the survey's own spectra\n\n`oddqso inject`: {part['n_injected']:,} injections into "
         "ordinary held-out spectra, before preparation. Probes are Gaussian features of known integrated significance, "
-        "here at FPR 1 %, with Jeffreys intervals. *Place given*: the one filter that fits, told place, width and sign, at "
-        "1 % of such looks; at best is what it would find if noise were all there is. *Blind*: at 1 % of the spectra, by the "
-        "final score and by the narrow or broad filters alone; the ceiling is what an ideal bank of the same filters "
+        "here at FPR 1 %, with Jeffreys intervals. *Place given*: the one filter that fits, told place, width and "
+        "sign, at 1 % of such looks; at best is what it would find if noise were all there is. *Blind*: at 1 % of the "
+        "spectra, by the final score and by the narrow or broad filters alone; the ceiling is what an ideal bank of the same filters "
         "finds in white noise of known size.\n\n"
-        "| probe | place given | at best | blind, final score | blind, filters alone | blind, ceiling |\n|---|---|---|---|---|---|\n"
+        "| probe | place given | at best | blind, final score | blind, filters alone | blind, ceiling |\n"
+        "|---|---|---|---|---|---|\n"
     )
     for name in ("broad_5sigma", "broad_3sigma", "narrow_6sigma"):
         cells = [f"{found[key]:.3f} ({found[f'{key}_interval'][0]:.3f}-{found[f'{key}_interval'][1]:.3f})"
