@@ -22,14 +22,15 @@ PROBES = {
 def probe_figures(found: dict[str, Any]) -> dict[str, Any]:
     """Efficiency at an FPR of 1 %, and the most that can be.
 
-    Without a suffix: of one filter that is told place, width and sign, at 1 % of such looks. ``_blind``: of the final
-    score, ``_blind_filter``: of the filters alone, at 1 % of the spectra.
+    Without a suffix: flagged by the final score, at the cut that 1 % of the ordinary spectra exceed. ``_filter``: by
+    the filters alone, at their own such cut; both search blind. ``_at_place``: by one filter that is told place, width
+    and sign, at 1 % of such looks; what a blind search of thousands of places cannot reach.
     """
     figures: dict[str, Any] = {}
     for name, (probe, sigma, filters) in PROBES.items():
         told = found["probes"][probe]
         level = next(one for one in told["levels"] if one["sigma"] == sigma)
-        for suffix, method in (("_blind", "SCORE"), ("_blind_filter", filters), ("", AT_PLACE)):
+        for suffix, method in (("", "SCORE"), ("_filter", filters), ("_at_place", AT_PLACE)):
             share = level["found"][method]
             figures[f"{name}{suffix}"] = round(share["share"], 4)
             figures[f"{name}{suffix}_interval"] = [round(share["low"], 4), round(share["high"], 4)]
