@@ -185,8 +185,8 @@ def test_status_tells_what_is_complete_and_what_is_outdated(finished, copy_of):
     record["settings"]["score"]["chi_clip"] = 7.0
     (run / "run.json").write_text(json.dumps(record))
     states = {s.name: s.state for s in oddqso.status(run)}
-    assert states["fit"] == "complete"
-    assert states["score"] == states["report"] == "outdated"
+    assert states["embed"] == "complete"
+    assert states["fit"] == states["score"] == states["report"] == "outdated"  # detectors are made with both sections
     assert "outdated" in oddqso_command("status", "--run", run).stdout
 
 
