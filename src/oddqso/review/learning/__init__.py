@@ -1,0 +1,1 @@
+"""What reviewers find interesting, learned from their verdicts."""
