@@ -16,6 +16,7 @@ from oddqso.errors import ConfigError
 from oddqso.params import Params
 from oddqso.prepare.params import PrepareParams
 from oddqso.reports.params import ReportParams
+from oddqso.review.params import ReviewParams
 from oddqso.score.params import DetectorParams, FitParams, ScoreParams
 from oddqso.significance.params import SignificanceParams
 from oddqso.validation.params import EfficiencyParams, InjectParams
@@ -53,6 +54,8 @@ class Settings(Params):
     """What is found of them."""
     vetting: VettingParams = VettingParams()
     """The blind queue (`oddqso vet`)."""
+    review: ReviewParams = ReviewParams()
+    """The review room (`oddqso review`)."""
 
     def of_stages(self) -> dict[str, Params]:
         """The settings of each stage, by its name."""

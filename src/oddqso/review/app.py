@@ -1,0 +1,82 @@
+"""The web application: routers and what stands before them, in one list each."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from oddqso import __version__
+from oddqso.errors import ConfigError, DataError, OddqsoError
+from oddqso.review.room import Room
+from oddqso.review.web import login, objects, pages, statics
+from oddqso.review.web.access import API, Access
+from oddqso.review.web.limits import Limits
+from oddqso.review.web.security import HEADERS, KnownHosts, SecurityHeaders
+
+_log = logging.getLogger(__name__)
+
+API_ROUTERS = (objects.router,)
+"""Under `/api/v1`."""
+PAGE_ROUTERS = (pages.router, login.router, statics.router)
+"""At the root."""
+
+
+def create_app(room: Room) -> FastAPI:
+    """The application on a room.
+
+    A request passes, in this order: security headers (for its answer), known hosts, access (who asks), limits of its
+    body, the route.
+    """
+    app = FastAPI(
+        title="oddqso review",
+        version=__version__,
+        summary="Verdicts on odd quasars. TARGETIDs are strings: they are above 2**53.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # these two load scripts from elsewhere; /api shows the same
+        redoc_url=None,
+    )
+    app.state.room = room
+    for router in API_ROUTERS:
+        app.include_router(router, prefix=API)
+    for router in PAGE_ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(OddqsoError, _refused)
+    app.add_exception_handler(StarletteHTTPException, _stopped)
+    app.add_exception_handler(Exception, _failed)
+    large = {f"{API}/verdicts/import": room.params.import_max_mib * 2**20}
+    # The last one added is the first one to see a request.
+    app.add_middleware(Limits, most=room.params.body_max_kib * 2**10, larger=large)
+    app.add_middleware(Access, room=room)
+    app.add_middleware(KnownHosts, allowed=room.allowed_hosts)
+    app.add_middleware(SecurityHeaders, https=room.https)
+    return app
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": detail.encode("utf-8", "replace").decode()}, status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Say which field is wrong; never echo what was sent."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    return _problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, DataError | ConfigError):
+        return _problem(422, str(error))
+    _log.error("%s %s: %s", request.method, request.url.path, error)
+    return _problem(503, str(error))
+
+
+async def _stopped(request: Request, error: Exception) -> Response:
+    stopped = error if isinstance(error, StarletteHTTPException) else StarletteHTTPException(500)
+    return _problem(stopped.status_code, str(stopped.detail), dict(stopped.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _problem(500, "the server failed at this; its log has the details", HEADERS)

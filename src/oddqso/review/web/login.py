@@ -1,0 +1,91 @@
+"""Signing in and out."""
+
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from oddqso.review.room import Room
+from oddqso.review.web.access import Here, asker_of, cookie_name, end_session, set_session
+from oddqso.review.web.rendering import render
+
+router = APIRouter(include_in_schema=False)
+
+WRONG: Final = "name and password do not fit"
+WAIT: Final = "too many attempts; wait a quarter of an hour, or ask a lead"
+
+
+@router.get("/login")
+def login_page(request: Request, room: Here, next: str = "/") -> Response:
+    """The page to sign in; on a laptop it says which link to open."""
+    if asker_of(room, request) is not None:
+        return RedirectResponse(local_path(next), 303)
+    return render(request, "login.html", error="", name="", next=local_path(next))
+
+
+@router.post("/login")
+def login(
+    request: Request,
+    room: Here,
+    name: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Check a password and begin a session of its own; the one before, whoever began it, ends."""
+    if not room.is_group:
+        return _again(request, 403, "there are no accounts here; open the link that `oddqso review` printed", "", "/")
+    address = request.client.host if request.client else ""
+    if is_too_often(room, name, address):
+        return _again(request, 429, WAIT, name, next)
+    reviewer = room.store.check_password(name, password)
+    room.store.note_attempt(name, address, reviewer is not None)
+    if reviewer is None:
+        return _again(request, 401, WRONG, name, next)
+    _end(request, room)
+    token, _ = room.store.open_session(reviewer.id, room.params.session_hours * 3600)
+    response = RedirectResponse(local_path(next), 303)
+    set_session(response, room, token)
+    return response
+
+
+@router.post("/logout")
+def logout(request: Request, room: Here) -> Response:
+    """End the session."""
+    _end(request, room)
+    response = RedirectResponse("/login", 303)
+    end_session(response, room)
+    return response
+
+
+def is_too_often(room: Room, name: str, address: str) -> bool:
+    """Whether a name from an address, or an address with any name, has failed too often to be heard again now."""
+    return room.store.login_attempts(name, address, room.params.login_window_min * 60) >= room.params.login_failures
+
+
+def local_path(target: str) -> str:
+    """Where to go after signing in: within this server only.
+
+    Examples
+    --------
+    >>> local_path("/object/39627?queue=score")
+    '/object/39627?queue=score'
+    >>> [local_path(bad) for bad in ("https://evil.example", "//evil.example", "/\\\\evil.example", "javascript:1")]
+    ['/', '/', '/', '/']
+    """
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return "/"
+    outside = parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//")
+    return "/" if outside or "\\" in target or not target.isprintable() else target
+
+
+def _again(request: Request, status: int, error: str, name: str, next: str) -> Response:
+    return render(request, "login.html", status, error=error, name=name, next=local_path(next))
+
+
+def _end(request: Request, room: Room) -> None:
+    token = request.cookies.get(cookie_name(room))
+    if token:
+        room.store.close_session(token)
