@@ -7,6 +7,7 @@
     ├── DataError     a file or a table is not what it should be
     ├── StageError    a stage of a run failed or cannot start
     └── StoreError    the output cannot be written or read
+        └── ConflictError   what was asked contradicts what is stored already
 
 A message says where, what was found, and what to do.
 """
@@ -30,3 +31,7 @@ class StageError(OddqsoError):
 
 class StoreError(OddqsoError):
     """The output cannot be written or read."""
+
+
+class ConflictError(StoreError):
+    """What was asked contradicts what is stored already."""

@@ -1,1 +1,21 @@
 """What people said, kept for good."""
+
+from oddqso.review.store.records import (
+    ApiToken,
+    Assignment,
+    AuditEntry,
+    Counts,
+    GoldItem,
+    Label,
+    NewVerdict,
+    Reviewer,
+    Role,
+    SavedFilter,
+    StoredVerdict,
+)
+from oddqso.review.store.store import Store, open_store
+
+__all__ = [
+    "ApiToken", "Assignment", "AuditEntry", "Counts", "GoldItem", "Label", "NewVerdict", "Reviewer", "Role",
+    "SavedFilter", "Store", "StoredVerdict", "open_store",
+]  # fmt: skip
