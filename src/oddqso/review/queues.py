@@ -187,7 +187,7 @@ def _key(source: Listed, name: str, extra: Mapping[str, NDArray[Any]]) -> NDArra
     values = _values(source, name, extra)
     if _is_text(source, name, extra):
         place = np.argsort(np.argsort(source.columns.categories(name))).astype(np.float32)
-        return np.append(place, np.float32(np.nan))[values]  # code -1 takes the last
+        return np.asarray(np.append(place, np.float32(np.nan))[values])  # code -1 takes the last
     return values.astype(np.int8) if values.dtype == np.bool_ else values
 
 
