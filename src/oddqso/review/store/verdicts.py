@@ -180,8 +180,8 @@ class Verdicts:
             n_entries, last_id = connection.execute(sa.select(sa.func.count(), sa.func.max(verdicts.c.id))).one()
             n_objects = connection.execute(sa.select(sa.func.count(view.c.target_id.distinct()))).scalar_one()
             by_verdict = connection.execute(sa.select(view.c.verdict, sa.func.count()).group_by(view.c.verdict))
-            words: dict[str, int] = dict(by_verdict.tuples().all())
-            people: dict[str, int] = dict(connection.execute(of_reviewer).tuples().all())
+            words = {str(row[0]): int(row[1]) for row in by_verdict}
+            people = {str(row[0]): int(row[1]) for row in connection.execute(of_reviewer)}
         return Counts(n_entries, n_objects, last_id or 0, words, people)
 
     def last_id(self) -> int:
