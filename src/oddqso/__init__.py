@@ -22,8 +22,10 @@ from oddqso.api import (
     gate,
     init,
     inject,
+    pretrain,
     read_selection,
     report,
+    review,
     run,
     show,
     simulate,
@@ -38,6 +40,6 @@ from oddqso.api import (
 __all__ = [
     "STAGE_NAMES", "Delivery", "GateParams", "Laboratory", "Run", "StageStatus", "__version__",
     "deliver", "demo", "entrap", "gate", "init",
-    "inject", "read_selection", "report", "run", "show", "simulate", "status",
+    "inject", "pretrain", "read_selection", "report", "review", "run", "show", "simulate", "status",
     "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip

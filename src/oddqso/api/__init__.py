@@ -2,6 +2,8 @@
 
 from oddqso.api.delivering import Delivery, deliver
 from oddqso.api.injecting import Laboratory, inject, read_selection
+from oddqso.api.pretraining import pretrain
+from oddqso.api.reviewing import Opened, review
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
 from oddqso.api.validating import entrap, gate
@@ -9,7 +11,8 @@ from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export,
 from oddqso.validation.gate_params import GateParams
 
 __all__ = [
-    "STAGE_NAMES", "Audit", "Batch", "Delivery", "GateParams", "Laboratory", "Run", "StageStatus", "VetStatus",
-    "deliver", "demo", "entrap", "gate", "init", "inject", "read_selection", "report", "run", "show", "simulate",
-    "status", "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
+    "STAGE_NAMES", "Audit", "Batch", "Delivery", "GateParams", "Laboratory", "Opened", "Run", "StageStatus",
+    "VetStatus", "deliver", "demo", "entrap", "gate", "init", "inject", "pretrain", "read_selection",
+    "report", "review", "run", "show", "simulate", "status", "vet_answers", "vet_export", "vet_import",
+    "vet_oracle", "vet_status",
 ]  # fmt: skip

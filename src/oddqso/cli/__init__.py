@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oddqso import __version__
-from oddqso.cli import delivering, injecting, running, simulating, validating, vetting
+from oddqso.cli import delivering, injecting, pretraining, reviewing, running, simulating, validating, vetting
 from oddqso.errors import OddqsoError
 
 app = typer.Typer(
@@ -20,7 +20,8 @@ app = typer.Typer(
 )
 for command in (
     running.init, running.run, running.status, running.show, running.report, simulating.simulate, simulating.demo,
-    validating.gate, validating.entrap, injecting.inject, delivering.deliver,
+    validating.gate, validating.entrap, injecting.inject, delivering.deliver, reviewing.review,
+    pretraining.pretrain,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(vetting.app, name="vet")

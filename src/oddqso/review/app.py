@@ -8,16 +8,17 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from oddqso import __version__
-from oddqso.errors import ConfigError, DataError, OddqsoError
+from oddqso.errors import ConfigError, ConflictError, DataError, OddqsoError
+from oddqso.review.orders import Orders
 from oddqso.review.room import Room
-from oddqso.review.web import login, objects, pages, statics
+from oddqso.review.web import login, objects, pages, people, queues, statics, verdicts
 from oddqso.review.web.access import API, Access
 from oddqso.review.web.limits import Limits
 from oddqso.review.web.security import HEADERS, KnownHosts, SecurityHeaders
 
 _log = logging.getLogger(__name__)
 
-API_ROUTERS = (objects.router,)
+API_ROUTERS = (people.router, queues.router, objects.router, verdicts.router)
 """Under `/api/v1`."""
 PAGE_ROUTERS = (pages.router, login.router, statics.router)
 """At the root."""
@@ -37,7 +38,7 @@ def create_app(room: Room) -> FastAPI:
         docs_url=None,  # these two load scripts from elsewhere; /api shows the same
         redoc_url=None,
     )
-    app.state.room = room
+    app.state.room, app.state.orders = room, Orders(room)
     for router in API_ROUTERS:
         app.include_router(router, prefix=API)
     for router in PAGE_ROUTERS:
@@ -66,6 +67,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, ConflictError):
+        return _problem(409, str(error))
     if isinstance(error, DataError | ConfigError):
         return _problem(422, str(error))
     _log.error("%s %s: %s", request.method, request.url.path, error)

@@ -53,7 +53,7 @@ class Room:
 
     store: "Store"
     source: "RunSource"
-    params: ReviewParams = ReviewParams()
+    params: ReviewParams = field(default_factory=ReviewParams)
     mode: Mode = Mode.LAPTOP
     learner: Any = None
     atlas: Any = None
@@ -68,6 +68,12 @@ class Room:
     def is_group(self) -> bool:
         """Whether people sign in with accounts."""
         return self.mode is Mode.GROUP
+
+    @property
+    def parts(self) -> dict[str, bool]:
+        """Which parts the room has, besides the queues."""
+        found = {"map": self.atlas, "learning": self.learner, "vetting": self.desk, "samp": self.samp}
+        return {name: part is not None for name, part in found.items()}
 
     @property
     def blind(self) -> bool:

@@ -6,6 +6,7 @@
 
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
@@ -52,6 +53,11 @@ def is_public(path: str) -> bool:
 def cookie_name(room: Room) -> str:
     """The name of the session's cookie: cookies know no ports, so rooms on one machine need names of their own."""
     return f"{'__Host-' if room.https else ''}oddqso-{room.source.fingerprint[:8]}"
+
+
+def begin(room: Room, reviewer: Reviewer) -> str:
+    """Begin a session; its token is for the cookie."""
+    return room.store.open_session(reviewer.id, timedelta(hours=room.params.session_hours))[0]
 
 
 def set_session(response: Response, room: Room, token: str) -> None:
@@ -105,10 +111,8 @@ class Access:
             if asker_of(room, request) is not None:  # the same link again, in the browser that it opened
                 return RedirectResponse("/", 303)
             return _turn_away(room, request)
-        lifetime = room.params.session_hours * 3600
-        token, _ = room.store.open_session(room.local.id, lifetime)
         response = RedirectResponse("/", 303)
-        set_session(response, room, token)
+        set_session(response, room, begin(room, room.local))
         return response
 
     def _foreign(self, request: Request) -> Response | None:

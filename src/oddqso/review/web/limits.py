@@ -1,5 +1,6 @@
 """How much a request may bring, and how often somebody may try to sign in."""
 
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import JSONResponse
@@ -57,10 +58,8 @@ class Limits:
                 begun = True
                 await send(message)
 
-        try:
+        with suppress(TooLarge):
             await self.app(scope, receive_some, send_on)
-        except TooLarge:
-            pass
         if over and not begun:
             await too_large(scope, receive, send)
 

@@ -1,5 +1,7 @@
 """Signing in and out."""
 
+from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -7,13 +9,17 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from oddqso.review.room import Room
-from oddqso.review.web.access import Here, asker_of, cookie_name, end_session, set_session
+from oddqso.review.web.access import Here, asker_of, begin, cookie_name, end_session, set_session
 from oddqso.review.web.rendering import render
 
 router = APIRouter(include_in_schema=False)
 
 WRONG: Final = "name and password do not fit"
-WAIT: Final = "too many attempts; wait a quarter of an hour, or ask a lead"
+WAIT: Final = "too many attempts; wait a while, or ask a lead"
+_NAMES_AN_ADDRESS: Final = 10
+"""A group may sit behind one address."""
+_CHECKING = BoundedSemaphore(2)
+"""A check of a password takes 64 MiB and a tenth of a second on purpose; not many at once."""
 
 
 @router.get("/login")
@@ -21,7 +27,7 @@ def login_page(request: Request, room: Here, next: str = "/") -> Response:
     """The page to sign in; on a laptop it says which link to open."""
     if asker_of(room, request) is not None:
         return RedirectResponse(local_path(next), 303)
-    return render(request, "login.html", error="", name="", next=local_path(next))
+    return render(request, "login.html", error="", given="", next=local_path(next))
 
 
 @router.post("/login")
@@ -38,12 +44,13 @@ def login(
     address = request.client.host if request.client else ""
     if is_too_often(room, name, address):
         return _again(request, 429, WAIT, name, next)
-    reviewer = room.store.check_password(name, password)
-    room.store.note_attempt(name, address, reviewer is not None)
+    with _CHECKING:
+        reviewer = room.store.check_password(name, password)
     if reviewer is None:
         return _again(request, 401, WRONG, name, next)
+    room.store.forget_attempts(name, address)
     _end(request, room)
-    token, _ = room.store.open_session(reviewer.id, room.params.session_hours * 3600)
+    token = begin(room, reviewer)
     response = RedirectResponse(local_path(next), 303)
     set_session(response, room, token)
     return response
@@ -59,18 +66,24 @@ def logout(request: Request, room: Here) -> Response:
 
 
 def is_too_often(room: Room, name: str, address: str) -> bool:
-    """Whether a name from an address, or an address with any name, has failed too often to be heard again now."""
-    return room.store.login_attempts(name, address, room.params.login_window_min * 60) >= room.params.login_failures
+    """Count an attempt, and say whether there were too many: of this name, or from this address with any names.
+
+    They are counted before the password is looked at, and for names that nobody has, too.
+    """
+    window = timedelta(minutes=room.params.login_window_min)
+    tried = room.store.note_attempt(name, address, window)
+    most = room.params.login_failures
+    return tried.by_name > most or tried.by_address > _NAMES_AN_ADDRESS * most
 
 
 def local_path(target: str) -> str:
-    """Where to go after signing in: within this server only.
+    r"""Where to go after signing in: within this server only.
 
     Examples
     --------
     >>> local_path("/object/39627?queue=score")
     '/object/39627?queue=score'
-    >>> [local_path(bad) for bad in ("https://evil.example", "//evil.example", "/\\\\evil.example", "javascript:1")]
+    >>> [local_path(bad) for bad in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:1")]
     ['/', '/', '/', '/']
     """
     try:
@@ -82,7 +95,7 @@ def local_path(target: str) -> str:
 
 
 def _again(request: Request, status: int, error: str, name: str, next: str) -> Response:
-    return render(request, "login.html", status, error=error, name=name, next=local_path(next))
+    return render(request, "login.html", status, error=error, given=name, next=local_path(next))
 
 
 def _end(request: Request, room: Room) -> None:

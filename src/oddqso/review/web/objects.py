@@ -1,23 +1,18 @@
 """Objects: facts, spectrum, exposures and neighbors; withheld in part until one's own verdict is in."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from oddqso.errors import DataError
+from oddqso.review.orders import OPEN_COLUMNS
 from oddqso.review.room import Room
 from oddqso.review.store.records import Reviewer, StoredVerdict
 from oddqso.review.web.access import Here, Me, room_of
 
 router = APIRouter(tags=["objects"])
-
-OPEN_FACTS: Final = frozenset({
-    "TARGETID", "DESINAME", "SURVEY", "PROGRAM", "HEALPIX", "RA", "DEC", "Z", "ZERR", "ZWARN", "SPECTYPE", "SUBTYPE",
-    "DELTACHI2", "COADD_FIBERSTATUS", "EBV", "NUM_EXP", "SNR", "COVERAGE", "QUALITY",
-})  # fmt: skip
-"""What a blinded reviewer may know of an object: what the telescope and the pipeline of DESI say, nothing of ours."""
 
 
 def target(request: Request, target_id: Annotated[str, Path(pattern=r"^-?[0-9]{1,19}$")]) -> int:
@@ -47,9 +42,9 @@ def verdict_json(verdict: StoredVerdict) -> dict[str, Any]:
 
 
 def current_verdicts(room: Room, target_id: int) -> dict[str, StoredVerdict]:
-    """By reviewer, the last verdict on an object that was not undone."""
+    """By reviewer, the last verdict on an object that was not undone; settlements are nobody's own."""
     log = room.store.verdicts(target_id=target_id)
-    return {verdict.reviewer: verdict for verdict in log if verdict.undoes is None and not verdict.undone}
+    return {one.reviewer: one for one in log if one.undoes is None and not one.undone and not one.settles}
 
 
 def is_blinded(room: Room, me: Reviewer, target_id: int) -> bool:
@@ -65,7 +60,7 @@ def get_object(room: Here, me: Me, target_id: Target) -> JSONResponse:
     blinded = room.blind and mine is None
     facts = source.facts(target_id)
     if blinded:
-        facts = {name: value for name, value in facts.items() if name in OPEN_FACTS}
+        facts = {name: value for name, value in facts.items() if name in OPEN_COLUMNS}
     shown = ([mine] if mine else []) if blinded else list(verdicts.values())
     return JSONResponse({
         "target_id": str(target_id),

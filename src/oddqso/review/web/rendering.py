@@ -46,10 +46,6 @@ def render(request: Request, name: str, status: int = 200, **context: Any) -> HT
         "blind": room.blind,
         "classes": classes.as_json(),
         "queue": request.query_params.get("queue", ""),
-        "parts": {
-            "map": room.atlas is not None,
-            "learning": room.learner is not None,
-            "vetting": room.desk is not None,
-        },
+        "parts": room.parts,
     }
     return HTMLResponse(templates().get_template(name).render(values | context), status)

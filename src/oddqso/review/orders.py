@@ -1,0 +1,292 @@
+"""Orders: what each reviewer sees of a queue, and in which order; fast on millions of objects.
+
+What depends on the catalog alone is ordered once and kept; what depends on verdicts is a mask over it, so the order
+stands still while somebody goes through it. Blind, the order is kept block by block and shuffled within each block,
+for each reviewer in another way, and objects with a known answer are mixed in.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddqso.errors import ConfigError, DataError
+from oddqso.review.marks import Marks
+from oddqso.review.queues import STATE_COLUMNS, Filter, QueueSpec, builtin_queues, ordered, selection_queue
+
+if TYPE_CHECKING:
+    from oddqso.review.room import Room
+    from oddqso.review.store import Reviewer
+
+BLIND_QUEUES: Final = frozenset({"unlabeled", "assigned", "flagged", "score"})
+"""Queues that tell nothing of an object by holding it; blinded reviewers have these, and filters on open columns."""
+OPEN_COLUMNS: Final = frozenset({
+    "TARGETID", "DESINAME", "SURVEY", "PROGRAM", "HEALPIX", "RA", "DEC", "Z", "ZERR", "ZWARN", "SPECTYPE", "SUBTYPE",
+    "DELTACHI2", "COADD_FIBERSTATUS", "EBV", "NUM_EXP", "SNR", "COVERAGE", "QUALITY",
+})  # fmt: skip
+"""What a blinded reviewer may know of an object: what the telescope and the pipeline of DESI say, nothing of ours."""
+_KEPT: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue by name.
+
+    Parameters
+    ----------
+    name : str
+        As in addresses.
+    title : str
+        As shown.
+    spec : QueueSpec
+        What it holds; ``learned`` is ordered by the learner.
+    kind : str
+        ``built-in``, ``filter`` or ``selection``.
+    """
+
+    name: str
+    title: str
+    spec: QueueSpec
+    kind: str = "built-in"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """A queue as a reviewer sees it.
+
+    Parameters
+    ----------
+    rows : (n,) int64
+        Places in the catalog, in order; it does not change with one's own verdicts.
+    open : (n,) bool
+        Whether one's own verdict is still asked for where the queue is about that; True elsewhere.
+    """
+
+    rows: NDArray[np.int64]
+    open: NDArray[np.bool_]
+
+
+class Orders:
+    """All queues of a room; safe to use from several threads.
+
+    Parameters
+    ----------
+    room : Room
+    """
+
+    def __init__(self, room: "Room") -> None:
+        self.room, self.marks = room, Marks(room.store, room.source)
+        self._kept: OrderedDict[tuple[Any, ...], NDArray[np.int64]] = OrderedDict()
+        self._lock = Lock()
+        self._built_in = {name: Queue(name, _title(name), spec) for name, spec in builtin_queues(room.source).items()}
+        if room.learner is None:
+            self._built_in.pop("learned", None)
+
+    def queues(self, me: "Reviewer") -> list[Queue]:
+        """The queues that a reviewer may open."""
+        saved = [
+            Queue(f"filter-{one.id}", one.name, QueueSpec.from_json(one.spec), "filter")
+            for one in self.room.store.filters(me.id)
+        ]
+        return [queue for queue in (*self._built_in.values(), *saved) if self.allows(me, queue)]
+
+    def queue(self, me: "Reviewer", name: str) -> Queue:
+        """A queue by name.
+
+        Raises
+        ------
+        DataError
+            If there is none by that name.
+        ConfigError
+            If it would tell a blinded reviewer of scores.
+        """
+        if name.startswith("selection-"):
+            found = Queue(name, "selection on the map", selection_queue(), "selection")
+        elif name in self._built_in:
+            found = self._built_in[name]
+        else:
+            by_name = {f"filter-{one.id}": one for one in self.room.store.filters(me.id)}
+            if name not in by_name:
+                raise DataError(f"there is no queue {name[:80]!r}; see /api/v1/queues")
+            found = Queue(name, by_name[name].name, QueueSpec.from_json(by_name[name].spec), "filter")
+        if not self.allows(me, found):
+            raise ConfigError(f"the queue {name} tells of scores; reviews are blind here")
+        return found
+
+    def allows(self, me: "Reviewer", queue: Queue) -> bool:
+        """Whether the queue tells nothing that blinding withholds; leads may open every one."""
+        if not self.room.blind or me.role == "lead" or queue.kind == "selection":
+            return True
+        if queue.kind == "built-in":
+            return queue.name in BLIND_QUEUES
+        return is_open(queue.spec)
+
+    def order(self, me: "Reviewer", queue: Queue) -> Order:
+        """A queue as a reviewer sees it."""
+        room, source = self.room, self.room.source
+        if queue.name == "learned":
+            rows = source.rows_of(room.learner.ranked("mine", me))
+            rows = rows[rows >= 0]
+            return Order(rows, ~self.marks.arrays(me, ["MINE"], own_flags=room.blind)["MINE"][rows])
+        state = [one for one in queue.spec.filters if one.column in STATE_COLUMNS]
+        static = replace(queue.spec, filters=tuple(one for one in queue.spec.filters if one not in state))
+        names = {one.column for one in state} | {"MINE"}
+        marks: dict[str, NDArray[Any]] = dict(self.marks.arrays(me, names, own_flags=room.blind))
+        if "SELECTED" in names:
+            marks["SELECTED"] = self._selected(queue.name)
+        rows = self._base(static)
+        stable = [one for one in state if one.column != "MINE"]
+        if stable:
+            rows = rows[_holds(marks, stable)[rows]]
+        if room.blind:
+            rows = self._blind(me, queue, rows, whole=not stable)
+        mine = [one for one in state if one.column == "MINE"]
+        return Order(rows, _holds(marks, mine)[rows] if mine else np.ones(len(rows), np.bool_))
+
+    def next(self, me: "Reviewer", queue: Queue, after: int | None, n: int) -> list[int]:
+        """The next objects of a queue.
+
+        Parameters
+        ----------
+        me : Reviewer
+        queue : Queue
+        after : int or None
+            The object that is on the screen; None at the beginning.
+        n : int
+            At most so many.
+        """
+        order, source = self.order(me, queue), self.room.source
+        begin = 0
+        if after is not None:
+            place = np.flatnonzero(order.rows == source.row_of(after))
+            begin = int(place[0]) + 1 if len(place) else 0
+        later = order.rows[begin:][order.open[begin:]][: n + 1]
+        target_ids = [int(one) for one in source.columns["TARGETID"][later]]
+        return [one for one in target_ids if one != after][:n]
+
+    def first(self, queue: Queue, n: int) -> list[int]:
+        """The first objects of a queue by the catalog alone, to be dealt out.
+
+        Raises
+        ------
+        ConfigError
+            If the queue is one reviewer's own.
+        """
+        if any(one.column in STATE_COLUMNS and one.column != "MINE" for one in queue.spec.filters):
+            raise ConfigError(f"the queue {queue.name} depends on who looks; deal from one that the catalog makes")
+        static = replace(queue.spec, filters=tuple(one for one in queue.spec.filters if one.column != "MINE"))
+        return [int(one) for one in self.room.source.columns["TARGETID"][self._base(static)[:n]]]
+
+    def _selected(self, name: str) -> NDArray[np.bool_]:
+        atlas = self.room.atlas
+        if atlas is None:
+            raise DataError("this room has no map to select on")
+        marked = np.zeros(self.room.source.n, np.bool_)
+        marked[atlas.selected(name.removeprefix("selection-"))] = True
+        return marked
+
+    def _base(self, spec: QueueSpec) -> NDArray[np.int64]:
+        key = ("base", repr(spec))
+        return self._keep(key, lambda: ordered(self.room.source, spec, rows=True))
+
+    def _blind(self, me: "Reviewer", queue: Queue, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
+        """Shuffled block by block, with gold items mixed in."""
+        gold = tuple(item.target_id for item in self.room.store.gold()) if self._mixes(queue) else ()
+
+        def make() -> NDArray[np.int64]:
+            rng = np.random.default_rng([me.id, *self.room.source.fingerprint.encode()])
+            golden = self.room.source.rows_of(gold)
+            golden = rng.permutation(golden[golden >= 0])
+            shuffled = shuffle(rows[~np.isin(rows, golden)], self.room.params.shuffle_block, rng)
+            return mix(shuffled, golden, self.room.params.gold_share, rng)
+
+        return self._keep(("blind", me.id, repr(queue.spec), gold), make) if whole else make()
+
+    def _mixes(self, queue: Queue) -> bool:
+        return (
+            self.room.params.gold_share > 0
+            and queue.kind == "built-in"
+            and queue.name in ("unlabeled", "assigned", "score")
+        )
+
+    def _keep(self, key: tuple[Any, ...], make: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+
+def is_open(spec: QueueSpec) -> bool:
+    """Whether a filter asks only for what a blinded reviewer may know; the order may be by SCORE, it is shuffled.
+
+    Examples
+    --------
+    >>> is_open(QueueSpec(filters=(Filter("SNR", ">", 2),))), is_open(QueueSpec(filters=(Filter("SCORE", ">", 9),)))
+    (True, False)
+    """
+    known = OPEN_COLUMNS | {"MINE", "FLAGGED", "ASSIGNED"}
+    return spec.order_by in OPEN_COLUMNS | {"SCORE"} and all(
+        one.column in known or (one.column == "SCORE" and one.op == "known") for one in spec.filters
+    )
+
+
+def shuffle(rows: NDArray[np.int64], block: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Shuffle within blocks; which block an object is in stays.
+
+    Examples
+    --------
+    >>> mixed = shuffle(np.arange(10), 5, np.random.default_rng(1))
+    >>> sorted(mixed[:5].tolist()), sorted(mixed[5:].tolist())
+    ([0, 1, 2, 3, 4], [5, 6, 7, 8, 9])
+    """
+    key = np.arange(len(rows)) // block + rng.random(len(rows))
+    return rows[np.argsort(key, kind="stable")]
+
+
+def mix(
+    rows: NDArray[np.int64], golden: NDArray[np.int64], share: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Put gold items among others, at random places, so that they are ``share`` of what is seen while they last.
+
+    Examples
+    --------
+    >>> mixed = mix(np.arange(100), np.array([200, 201]), 0.1, np.random.default_rng(1))
+    >>> len(mixed), bool(np.isin([200, 201], mixed[:20]).all())
+    (102, True)
+    """
+    if not len(golden) or share <= 0:
+        return rows
+    apart = 1 / share
+    places = ((np.arange(len(golden)) + rng.random(len(golden))) * apart).astype(np.int64)
+    places = np.minimum(
+        places - np.arange(len(golden)), len(rows)
+    )  # `insert` counts places before anything is inserted
+    return np.insert(rows, np.maximum(places, 0), golden)
+
+
+def _holds(marks: dict[str, NDArray[Any]], filters: list[Filter]) -> NDArray[np.bool_]:
+    """Which rows pass filters on marks, (n,) bool."""
+    kept: NDArray[np.bool_] | None = None
+    for one in filters:
+        if one.op not in ("==", "!=") or not isinstance(one.value, bool):
+            raise ConfigError(f"{one.column} is true or false; compare it by == or != with true or false")
+        passed = marks[one.column] == (one.value if one.op == "==" else not one.value)
+        kept = passed if kept is None else kept & passed
+    return kept if kept is not None else np.ones(len(next(iter(marks.values()))), np.bool_)
+
+
+def _title(name: str) -> str:
+    return {
+        "score": "by score", "tier": "on a certified list", "unlabeled": "not judged by me",
+        "disagreements": "reviewers disagree", "learned": "what I may find interesting",
+    }.get(name) or name.replace("tier-", "tier ").replace("found-by-", "found by ")  # fmt: skip

@@ -1,0 +1,66 @@
+"""Serve a room: one process, one port, and a clean end."""
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from oddqso.errors import ConfigError
+from oddqso.review.app import create_app
+from oddqso.review.room import Room
+
+_GRACE_S = 5
+_KEEP_ALIVE_S = 30
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises
+    ------
+    ConfigError
+        If the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen(256)
+    except (OSError, OverflowError) as error:
+        made.close()
+        raise ConfigError(f"cannot listen on {host} port {port}: {error}; choose another --port or --host") from None
+    return made
+
+
+def serve(room: Room, listening: socket.socket, begun: Callable[[], None], proxy: str | None = None) -> None:
+    """Serve until the process is told to end (SIGTERM, SIGINT); requests under way are finished.
+
+    Parameters
+    ----------
+    room : Room
+    listening : socket
+        As from `listen`.
+    begun : callable
+        Called when requests are answered.
+    proxy : str, optional
+        The address of the proxy in front, whose word on where a request came from is taken; without one the word of
+        nobody is.
+    """
+    app = create_app(room)
+    app.router.on_startup.append(begun)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=proxy is not None,
+        forwarded_allow_ips=proxy,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        ws="none",
+        limit_concurrency=512,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.Server(config).run(sockets=[listening])
