@@ -85,6 +85,7 @@ def python_page() -> str:
         api.show,
         api.report,
         api.simulate,
+        api.pretrain,
         api.demo,
         api.init,
         api.inject,

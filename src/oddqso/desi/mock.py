@@ -61,7 +61,7 @@ _TEMPLATES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Exposed:
+class Exposed:
     """The spectra of one target: the coadd of each arm, and its exposures where they are kept."""
 
     flux: list[NDArray[np.float32]]
@@ -78,7 +78,8 @@ def _kind_of(index: int, params: SurveyParams) -> tuple[str, bool, bool]:
     return kind, bool(anomaly < params.anomaly_fraction), bool(wrong < params.wrong_redshift_fraction)
 
 
-def _targets(plan: PixelPlan, params: SurveyParams) -> list[Target]:
+def make_targets(plan: PixelPlan, params: SurveyParams) -> list[Target]:
+    """The targets of a plan, those of another plan first."""
     targets = []
     for rank, index in enumerate(plan.indices.tolist()):
         kind, anomalous, wrong = _kind_of(index, params)
@@ -90,7 +91,7 @@ def _targets(plan: PixelPlan, params: SurveyParams) -> list[Target]:
     return targets
 
 
-def _observe(target: Target, observed: Observation, params: SurveyParams, rng: np.random.Generator) -> _Exposed:
+def observe(target: Target, observed: Observation, params: SurveyParams, rng: np.random.Generator) -> Exposed:
     """Spectra of one target, exposure by exposure and coadded."""
     dust = 10 ** (-0.4 * observed.ebv * galactic_extinction(native_grid()))
     model = through_optics(target.model * dust, observed.fiber_kind)
@@ -117,7 +118,18 @@ def _observe(target: Target, observed: Observation, params: SurveyParams, rng: n
         fluxes.append(flux)
         ivars.append(ivar)
         masks.append(np.bitwise_and.reduce([one[k][2] for one in exposures]))
-    return _Exposed(fluxes, ivars, masks, exposures if observed.in_spectra else [])
+    return Exposed(fluxes, ivars, masks, exposures if observed.in_spectra else [])
+
+
+def observe_all(
+    plan: PixelPlan, targets: list[Target], observed: list[Observation], params: SurveyParams
+) -> list[Exposed]:
+    """The spectra of all targets of a plan."""
+    program = {"dark": 0, "bright": 1}[plan.program]
+    return [
+        observe(target, one, params, np.random.default_rng([params.seed, 2, program, plan.healpix, rank]))
+        for rank, (target, one) in enumerate(zip(targets, observed, strict=True))
+    ]
 
 
 def _image_hdus(
@@ -138,7 +150,7 @@ def _write_coadd(
     path: Path,
     plan: PixelPlan,
     tables: dict[str, Records],
-    exposed: list[_Exposed],
+    exposed: list[Exposed],
     fibers: list[int],
     params: SurveyParams,
 ) -> None:
@@ -160,7 +172,7 @@ def _write_spectra(
     path: Path,
     plan: PixelPlan,
     tables: dict[str, Records],
-    exposed: list[_Exposed],
+    exposed: list[Exposed],
     observed: list[Observation],
     params: SurveyParams,
 ) -> None:
@@ -219,13 +231,9 @@ def _write_redrock(path: Path, plan: PixelPlan, tables: dict[str, Records]) -> N
 
 def write_pixel(plan: PixelPlan, out: Path, params: SurveyParams) -> PixelRecord:
     """See `oddqso.desi.survey.write_pixel`."""
-    targets = _targets(plan, params)
+    targets = make_targets(plan, params)
     observed = draw_fibers(plan, targets, params)
-    program = {"dark": 0, "bright": 1}[plan.program]
-    exposed = [
-        _observe(target, one, params, np.random.default_rng([params.seed, 2, program, plan.healpix, rank]))
-        for rank, (target, one) in enumerate(zip(targets, observed, strict=True))
-    ]
+    exposed = observe_all(plan, targets, observed, params)
     tables = fill_fibermap(plan, targets, observed, params)
     tables["SCORES"] = fill_scores(tables["FIBERMAP"], [one.flux for one in exposed], [one.ivar for one in exposed])
     tables["REDSHIFTS"] = fill_redshifts(plan, targets, tables, [one.ivar for one in exposed], params)

@@ -2,9 +2,10 @@
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -16,6 +17,33 @@ from oddqso.spectra import UNSCORABLE, Spectra
 from oddqso.spectra.grid import N_MODEL, STEP_ANGSTROM, model_grid
 
 _ROW_BYTES = 4 * N_MODEL
+
+
+class Rows:
+    """Arrays that lie one after another in several mapped files, read as one: rows are copied, nothing else is.
+
+    Parameters
+    ----------
+    parts : sequence of (n_i, n_wave) float32
+        The arrays.
+
+    Examples
+    --------
+    >>> rows = Rows([np.zeros((2, 3), np.float32), np.ones((4, 3), np.float32)])
+    >>> rows[np.array([5, 1])].mean(axis=1).tolist()
+    [1.0, 0.0]
+    """
+
+    def __init__(self, parts: Sequence[NDArray[np.float32]]) -> None:
+        self.parts = parts
+        self.first = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        out = np.empty((len(rows), self.parts[0].shape[1]), np.float32)
+        places = np.searchsorted(self.first, rows, side="right") - 1
+        for at, (row, place) in enumerate(zip(rows.tolist(), places.tolist(), strict=True)):
+            out[at] = self.parts[place][row - self.first[place]]
+        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +62,8 @@ class TrainingSet:
         Row of each spectrum in ``flux`` and ``ivar``.
     """
 
-    flux: NDArray[np.float32]
-    ivar: NDArray[np.float32]
+    flux: NDArray[np.float32] | Rows
+    ivar: NDArray[np.float32] | Rows
     z: NDArray[np.float64]
     snr: NDArray[np.float64]
     held_out: NDArray[np.bool_]
@@ -88,6 +116,43 @@ def gather(
     if not ready.exists():
         _fill(batches, params, seed, folder, progress)
     return _mapped(folder, params, seed)
+
+
+def map_parts(
+    parts: Sequence[Spectra],
+    params: TrainParams,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str, float], None],
+) -> TrainingSet:
+    """The training spectra where they lie: prepared spectra mapped from files, of which nothing is copied.
+
+    The same spectra are chosen as by `gather`. What was measured of each is kept in ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = folder / "mapped.npz"
+    if not ready.exists():
+        columns: dict[str, list[NDArray[Any]]] = {"z": [], "snr": [], "target_id": [], "row": []}
+        first = 0
+        for number, spectra in enumerate(parts):
+            ratio = median_snr(spectra.flux, spectra.ivar)
+            usable = np.flatnonzero(_usable(spectra, ratio, params))
+            found = (spectra.z[usable], ratio[usable], spectra.target_id[usable], first + usable)
+            for column, values in zip(columns.values(), found, strict=True):
+                column.append(values)
+            first += len(spectra)
+            progress("gather spectra to learn from", number / len(parts))
+        whole: dict[str, Any] = {name: np.concatenate(column) for name, column in columns.items()}
+        share = hash_share(whole["target_id"], seed, "subsample")
+        kept = np.lexsort((whole["target_id"], share))[: params.max_spectra]
+        aside = folder / "mapped.npz.new"
+        with aside.open("wb") as file:
+            np.savez(file, **{name: column[kept] for name, column in whole.items()})
+        aside.replace(ready)
+    with np.load(ready) as known:
+        target_id, row, z, snr = (known[name] for name in ("target_id", "row", "z", "snr"))
+    flux, ivar = Rows([one.flux for one in parts]), Rows([one.ivar for one in parts])
+    return _training_set(flux, ivar, target_id, row, z, snr, params, seed)
 
 
 def _fill(
@@ -150,15 +215,30 @@ def _usable(spectra: Spectra, snr: NDArray[np.float64], params: TrainParams) -> 
 def _mapped(folder: Path, params: TrainParams, seed: int) -> TrainingSet:
     with np.load(folder / "rows.npz") as rows:
         target_id, z, snr = rows["target_id"], rows["z"], rows["snr"]
+    shape = (len(target_id), N_MODEL)
+    flux, ivar = (
+        np.memmap(folder / name, dtype="<f4", mode="r", shape=shape) if len(target_id) else np.empty(shape, np.float32)
+        for name in ("flux.f4", "ivar.f4")
+    )  # an empty file cannot be mapped
+    return _training_set(flux, ivar, target_id, np.arange(len(target_id)), z, snr, params, seed)
+
+
+def _training_set(
+    flux: NDArray[np.float32] | Rows,
+    ivar: NDArray[np.float32] | Rows,
+    target_id: NDArray[np.int64],
+    row: NDArray[np.int64],
+    z: NDArray[np.float64],
+    snr: NDArray[np.float64],
+    params: TrainParams,
+    seed: int,
+) -> TrainingSet:
     order = np.argsort(target_id, kind="stable")
     n_spec = len(order)
-    shape = (n_spec, N_MODEL)
     held_out = hash_share(target_id[order], seed, "validation") < params.validation_share
     if n_spec < 8 or held_out.all() or not held_out.any():
         raise DataError(
             f"{n_spec} spectra can be learned from ({int(held_out.sum())} of them held out); at least 8 are needed: "
             "give more spectra, or lower min_snr or min_good_pixels"
         )
-    flux = np.memmap(folder / "flux.f4", dtype="<f4", mode="r", shape=shape)
-    ivar = np.memmap(folder / "ivar.f4", dtype="<f4", mode="r", shape=shape)
-    return TrainingSet(flux, ivar, z[order], snr[order], held_out, order)
+    return TrainingSet(flux, ivar, z[order], snr[order], held_out, row[order])

@@ -6,7 +6,7 @@ Every step leaves a checkpoint in the folder; a training that was killed goes on
 import logging
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from oddqso.embed.calibrate import calibrate_rest_error
 from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
 from oddqso.embed.params import TrainParams
-from oddqso.embed.scratch import TrainingSet, gather
+from oddqso.embed.scratch import TrainingSet, gather, map_parts
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.weights import save_model
@@ -59,10 +59,42 @@ def train(
     progress : callable, optional
         Called with what is being done and the share of it that is done, 0 to 1.
     """
+    _train(lambda scratch, report: gather(batches, params, seed, scratch, report), params, seed, out, progress, {})
+
+
+def train_mapped(
+    parts: Sequence[Spectra],
+    params: TrainParams,
+    seed: int,
+    out: Path,
+    progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Train a model on prepared spectra that are mapped from files, and leave it in ``out``; none is copied.
+
+    Parameters
+    ----------
+    parts : sequence of Spectra
+        On the model grid, mapped; they must stay where they are.
+    params, seed, out, progress :
+        As in `train`; the same spectra give the same bytes.
+    about : mapping, optional
+        Goes into the card.
+    """
+    _train(
+        lambda scratch, report: map_parts(parts, params, seed, scratch, report), params, seed, out, progress,
+        about or {},
+    )  # fmt: skip
+
+
+def _train(
+    open_data: Callable[[Path, Progress], TrainingSet], params: TrainParams, seed: int, out: Path,
+    progress: Progress | None, about: Mapping[str, Any],
+) -> None:  # fmt: skip
     report = progress or (lambda message, share: None)
     scratch = out / "scratch"
     with threads(params.n_thread):
-        data = gather(batches, params, seed, scratch, report)
+        data = open_data(scratch, report)
         vae = _new_vae(params, seed)
         n_used = _fit_linear(vae, data, params, seed, scratch, report)
         curves = _train_network(vae, data, params, seed, scratch, report)
@@ -73,7 +105,7 @@ def train(
         figures = measure(vae, HeldOut(data, held_out, _CHUNK), data.snr[held_out], seed)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
-        "training": params.model_dump(exclude={"network"}), **figures,
+        "training": params.model_dump(exclude={"network"}), **figures, **about,
     }  # fmt: skip
     save_model(vae, facts, out)
     aside = out / (CURVES_NAME + ".new")
