@@ -1,13 +1,13 @@
 """The web application: routers and what stands before them, in one list each."""
 
 import logging
+from importlib.metadata import version
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from oddqso import __version__
 from oddqso.errors import ConfigError, ConflictError, DataError, OddqsoError
 from oddqso.review.orders import Orders
 from oddqso.review.room import Room
@@ -32,7 +32,7 @@ def create_app(room: Room) -> FastAPI:
     """
     app = FastAPI(
         title="oddqso review",
-        version=__version__,
+        version=version("oddqso"),
         summary="Verdicts on odd quasars. TARGETIDs are strings: they are above 2**53.",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # these two load scripts from elsewhere; /api shows the same

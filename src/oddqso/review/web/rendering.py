@@ -1,6 +1,7 @@
 """Pages made from templates; everything that people wrote is escaped."""
 
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,6 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from oddqso import __version__
 from oddqso.review import classes
 from oddqso.review.web.access import Asker, room_of
 from oddqso.review.web.statics import static
@@ -23,7 +23,7 @@ def templates() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.globals.update(static=static, version=__version__)
+    made.globals.update(static=static, version=version("oddqso"))
     return made
 
 
