@@ -1,5 +1,6 @@
 """What people said, kept for good."""
 
+from oddqso.review.store.opening import StoreInfo, describe
 from oddqso.review.store.records import (
     ApiToken,
     Assignment,
@@ -17,5 +18,5 @@ from oddqso.review.store.store import Store, open_store
 
 __all__ = [
     "ApiToken", "Assignment", "AuditEntry", "Counts", "GoldItem", "Label", "NewVerdict", "Reviewer", "Role",
-    "SavedFilter", "Store", "StoredVerdict", "open_store",
+    "SavedFilter", "Store", "StoreInfo", "StoredVerdict", "describe", "open_store",
 ]  # fmt: skip

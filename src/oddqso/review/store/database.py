@@ -99,10 +99,8 @@ def connect(url: str | Path) -> Database:
         return _sqlite(Path(url))
     try:
         address = sa.make_url(url)
-    except SQLAlchemyError as error:
-        raise ConfigError(
-            f"the database's URL cannot be read; write postgresql+psycopg://USER@HOST/NAME: {error}"
-        ) from None
+    except (SQLAlchemyError, ValueError):  # their words may hold the password
+        raise ConfigError("the database's URL cannot be read; write postgresql+psycopg://USER@HOST:PORT/NAME") from None
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":
             raise ConfigError("reviews in memory would be lost; name a file, as sqlite:///reviews.sqlite")
@@ -128,7 +126,6 @@ def _sqlite(path: Path) -> Database:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # answered means on the disk, even if the power fails
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -144,7 +141,7 @@ def _postgres(address: sa.URL) -> Database:
     try:
         engine = sa.create_engine(
             address,
-            connect_args={"connect_timeout": 10, "application_name": "oddqso"},
+            connect_args={"connect_timeout": 10, "application_name": "oddqso", "client_encoding": "utf8"},
             pool_pre_ping=True, pool_size=8, max_overflow=24, pool_timeout=_WAIT_SECONDS,
         )  # fmt: skip
     except ModuleNotFoundError:

@@ -5,23 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from oddqso.errors import ConfigError, StoreError
-from oddqso.review.store import schema
+from oddqso.errors import OddqsoError
 from oddqso.review.store.accounts import Accounts
 from oddqso.review.store.assignments import Assignments
 from oddqso.review.store.audit import Audit
+from oddqso.review.store.backup import Backup
 from oddqso.review.store.database import Database, connect
 from oddqso.review.store.filters import Filters
 from oddqso.review.store.gold import Gold
+from oddqso.review.store.opening import bring_up_to_date, check
 from oddqso.review.store.sessions import Sessions
 from oddqso.review.store.times import utc_now
 from oddqso.review.store.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
-class Store(Verdicts, Accounts, Sessions, Filters, Assignments, Gold, Audit):
+class Store(Verdicts, Accounts, Sessions, Filters, Assignments, Gold, Audit, Backup):
     """What people said, kept for good; safe to use from several threads, and from several processes.
 
     Each process opens its own (`open_store`).
@@ -68,32 +67,8 @@ def open_store(url: str | Path, now: Callable[[], datetime] = utc_now) -> Store:
     database = connect(url)
     try:
         check(database)
-        with database.writing() as connection:
-            schema.upgrade(connection, database.where)
-    except (StoreError, ConfigError):
+        bring_up_to_date(database)
+    except OddqsoError:
         database.engine.dispose()
         raise
     return Store(database, now)
-
-
-def check(database: Database) -> None:
-    """See that a database is sound, and keeps any text.
-
-    Raises
-    ------
-    ConfigError
-        If a PostgreSQL database does not keep UTF-8.
-    StoreError
-        If a file is damaged.
-    """
-    with database.reading() as connection:
-        if database.is_sqlite:
-            found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
-            if found != "ok":
-                raise StoreError(
-                    f"{database.where} is damaged ({found}); restore a backup into another file (oddqso store restore)"
-                )
-            return
-        encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
-        if encoding != "UTF8":
-            raise ConfigError(f"{database.where} keeps {encoding}, not UTF8; create the database with encoding UTF8")
