@@ -4,24 +4,29 @@ It knows nothing of stages: how a spectrum is put together is handed in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddqso.desi.exposures import read_exposures
 from oddqso.errors import DataError, StageError
 from oddqso.reports.results import SpectrumView
 from oddqso.reports.words import describe, quality_notes
+from oddqso.review.coadds import Coadds, exposure_json
 from oddqso.review.columns import CatalogColumns
+from oddqso.review.latents import read_latents
 from oddqso.review.links import links
+from oddqso.review.neighbors import Neighbors
 from oddqso.review.payload import SpectrumPayload
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json
 
 Views = Callable[[list[int]], list[SpectrumView]]
 """TARGETIDs to spectra, in their order."""
+_KEPT_VIEWS: Final = 48
 Words = Callable[[Mapping[str, Any], SpectrumView], list[str]]
 """A row of the catalog and its spectrum in words."""
 
@@ -51,7 +56,8 @@ class RunSource:
         for stage in ("embed", "release"):
             if self.directory.manifest(stage) is None:
                 raise StageError(f"stage {stage} of {run} is not complete; run `oddqso run --run {run}` first")
-        self._views, self._words = views, words
+        self._words = words
+        self._view = lru_cache(maxsize=_KEPT_VIEWS)(lambda target_id: views([target_id])[0])
         self.columns = CatalogColumns(self.directory.stage("release") / "catalog.parquet")
         self.target_id: NDArray[np.int64] = self.columns["TARGETID"]
         self._order = np.argsort(self.target_id, kind="stable")
@@ -119,9 +125,9 @@ class RunSource:
         return self._words(self.row(target_id), self.view(target_id))
 
     def view(self, target_id: int) -> SpectrumView:
-        """Data and reconstruction of an object."""
+        """Data and reconstruction of an object; the last few dozen stay in memory."""
         self.row_of(target_id)
-        return self._views([target_id])[0]
+        return self._view(target_id)
 
     def spectrum(self, target_id: int) -> SpectrumPayload:
         """The spectrum of an object, as the page draws it."""
@@ -143,14 +149,41 @@ class RunSource:
         return links(self.row(target_id))
 
     def exposures(self, target_id: int) -> list[dict[str, Any]]:
-        """Its single exposures; empty where there are none."""
+        """Its single exposures, ready for JSON, in order of time; empty where the input has none, or is gone."""
         self.row_of(target_id)
-        return []
+        coadd = self._coadds.of(target_id)
+        return [] if coadd is None else [exposure_json(one) for one in read_exposures(coadd, target_id)]
 
     def neighbors(self, target_id: int, k: int = 5) -> dict[str, list[dict[str, Any]]]:
-        """The nearest ordinary and the nearest odd objects in latent space."""
-        self.row_of(target_id)
-        return {"ordinary": [], "odd": []}
+        """The nearest ordinary and the nearest odd objects in latent space, nearest first."""
+        found = self._neighbors.of(self.row_of(target_id), k)
+        return {kind: [self._brief(row, distance) for row, distance in pairs] for kind, pairs in found.items()}
+
+    @cached_property
+    def latents(self) -> NDArray[np.float32]:
+        """Active latents in widths of the ordinary spectra, (n, n_active), in the catalog's order; read once."""
+        return read_latents(self.directory, self.target_id)
+
+    def warm(self) -> None:
+        """Read and compile what the first questions need; for a thread in the background."""
+        if self.n:
+            target_id = int(self.target_id[0])
+            self.words(target_id)
+            self.percentiles(target_id)
+            self.neighbors(target_id)
+
+    @cached_property
+    def _neighbors(self) -> Neighbors:
+        return Neighbors(self.latents, self.columns["SCORE"])
+
+    @cached_property
+    def _coadds(self) -> Coadds:
+        return Coadds.of_run(self.directory)
+
+    def _brief(self, row: int, distance: float) -> dict[str, Any]:
+        columns = {name: self.columns[name][row].item() for name in ("Z", "SNR", "SCORE")}
+        values = {name.lower(): None if value != value else value for name, value in columns.items()}
+        return {"target_id": str(self.target_id[row]), "distance": round(distance, 4), **values}
 
     def _sorted(self, name: str) -> NDArray[Any]:
         if name not in self._ascending_scores:
