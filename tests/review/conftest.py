@@ -1,0 +1,94 @@
+"""A run that was never made, to review: a catalog of 120 objects and spectra on demand."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from oddqso.catalog.columns import catalog_columns
+from oddqso.config import Settings
+from oddqso.reports.results import SpectrumView
+from oddqso.spectra.grid import native_grid
+
+N = 120
+FIRST = 39_627_000_000_000_001
+
+
+@pytest.fixture(scope="session")
+def made_run(tmp_path_factory) -> Path:
+    """The folder of a run with a catalog, the oddest first; nothing else is in it."""
+    run = tmp_path_factory.mktemp("made") / "made"
+    rng = np.random.default_rng(1)
+    score = np.sort(rng.exponential(1.5, N))[::-1]
+    columns = {column.name: _values(column.name, column.dtype, rng) for column in catalog_columns()}
+    columns |= {
+        "TARGETID": np.arange(FIRST, FIRST + N), "SCORE": score, "RANK": np.arange(1, N + 1),
+        "Z": rng.uniform(0.5, 3, N),
+        "SNR": rng.uniform(0.5, 8, N), "QUALITY": np.zeros(N, np.int32), "ZWARN": np.zeros(N, np.int64),
+        "TIER": np.where(np.arange(N) < 10, "gold", None), "FOUND_BY": np.where(np.arange(N) < 30, "CHI2,NARROW", ""),
+        "SPLIT": np.full(N, "TEST"), "GROUP": np.full(N, "strict"),
+    }  # fmt: skip
+    for name in ("embed", "release", "significance"):
+        (run / name).mkdir(parents=True)
+        manifest = {"stage": name, "fingerprint": "0123456789abcdef", "shards": [], "reads": {}}
+        (run / name / "manifest.json").write_text(json.dumps(manifest))
+    pq.write_table(
+        pa.table({name: pa.array(value) for name, value in columns.items()}), run / "release/catalog.parquet"
+    )
+    (run / "significance/claim.json").write_text(json.dumps({"sentence": "Nothing is claimed."}))
+    record = {"oddqso": "0", "input": str(run), "settings": Settings().model_dump(mode="json")}
+    (run / "run.json").write_text(json.dumps(record))
+    return run
+
+
+def _values(name, dtype, rng):
+    kind = str(dtype)
+    if "str" in kind or kind == "string":
+        return np.full(N, "x", dtype=object)
+    if "bool" in kind:
+        return np.zeros(N, bool)
+    if "int" in kind:
+        return np.zeros(N, np.int32)
+    return rng.uniform(0, 3, N).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def made_views():
+    """Makes spectra that depend on the TARGETID alone."""
+
+    def views(target_ids) -> list[SpectrumView]:
+        return [_view(target_id) for target_id in target_ids]
+
+    return views
+
+
+def _view(target_id: int) -> SpectrumView:
+    wave = native_grid()
+    rng = np.random.default_rng(target_id % 2**32)
+    model = np.full(len(wave), 2.0, np.float32)
+    ivar = np.full(len(wave), 4.0, np.float32)
+    ivar[100:110] = 0
+    flux = (model + 0.5 * rng.normal(size=len(wave))).astype(np.float32)
+    return SpectrumView(target_id, 1.5, wave, flux, ivar, model, 0.1 * model)
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def move(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
