@@ -11,6 +11,7 @@ from oddqso.review.orders import OPEN_COLUMNS
 from oddqso.review.room import Room
 from oddqso.review.store.records import Reviewer, StoredVerdict
 from oddqso.review.web.access import Here, Me, room_of
+from oddqso.review.web.learning import predictions
 
 router = APIRouter(tags=["objects"])
 
@@ -71,6 +72,7 @@ def get_object(room: Here, me: Me, target_id: Target) -> JSONResponse:
         "links": source.links(target_id),
         "verdicts": [verdict_json(verdict) for verdict in shown],
         "my_verdict": verdict_json(mine) if mine else None,
+        "prediction": None if blinded else predictions(room, me, [target_id])[0],
         "blinded": blinded,
     })  # fmt: skip
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from oddqso.review.web.access import Here, Lead, Me
+from oddqso.review.web.interface import routes_of
 from oddqso.review.web.objects import Target
 from oddqso.review.web.rendering import render
 
@@ -68,9 +69,4 @@ def people_page(request: Request, me: Lead) -> Response:
 def api_page(request: Request, me: Me) -> Response:
     """The programming interface, from its own description."""
     document = request.app.openapi()
-    routes = [
-        {"path": path, "method": method.upper(), **route}
-        for path, methods in document["paths"].items()
-        for method, route in methods.items()
-    ]
-    return render(request, "api.html", routes=routes, document=document)
+    return render(request, "api.html", routes=routes_of(document), document=document)

@@ -14,6 +14,7 @@ from oddqso.review.queues import OPERATORS, STATE_COLUMNS, QueueSpec, ordered
 from oddqso.review.room import Room
 from oddqso.review.store.records import Reviewer, SavedFilter
 from oddqso.review.web.access import Here, Me
+from oddqso.review.web.learning import predictions
 from oddqso.review.web.objects import known_target
 
 router = APIRouter(tags=["queues"])
@@ -128,8 +129,10 @@ def items_of(request: Request, me: Reviewer, rows: np.ndarray[Any, Any]) -> list
 
 
 def _add_predictions(room: Room, me: Reviewer, items: list[dict[str, Any]]) -> None:
-    for item in items:
-        item |= {"interest": None, "uncertainty": None}
+    """Predicted interest and its uncertainty, None where there is none."""
+    found = predictions(room, me, [int(item["target_id"]) for item in items])
+    for item, prediction in zip(items, found, strict=True):
+        item |= prediction
 
 
 def _number(columns: Any, name: str, row: int) -> float | int | None:
