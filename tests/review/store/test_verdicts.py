@@ -74,6 +74,17 @@ def test_the_last_verdict_holds_and_the_log_keeps_all(store, say):
     assert [one.verdict for one in store.verdicts()] == ["UNSURE", "ARTIFACT", "ANOMALY"]
 
 
+def test_the_first_verdict_is_told_apart_unless_it_was_undone(store, say):
+    ada = store.add_reviewer("ada")
+    slip, _ = store.add_verdict(ada.id, say(7, "UNSURE"))
+    store.undo(ada.id, slip.id, "undoing-1")
+    store.add_verdict(ada.id, say(7, "KNOWN"), settles=True)
+    for word in ("ARTIFACT", "ANOMALY"):
+        store.add_verdict(ada.id, say(7, word))
+    assert store.first_verdicts()["VERDICT"].to_pylist() == ["ARTIFACT"]
+    assert store.first_verdicts("bob").num_rows == 0
+
+
 def test_undo_falls_back_and_undoing_that_goes_forth_again(store, say):
     ada = store.add_reviewer("ada")
     store.add_verdict(ada.id, say(7, "KNOWN"))

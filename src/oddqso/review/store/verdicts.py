@@ -13,7 +13,7 @@ from oddqso.errors import ConflictError, DataError
 from oddqso.review.store.audit import note
 from oddqso.review.store.database import Database
 from oddqso.review.store.records import Counts, Label, NewVerdict, StoredVerdict
-from oddqso.review.store.tables import current_verdicts, labels, reviewers, verdicts
+from oddqso.review.store.tables import current_verdicts, labels, reviewers, standing_verdicts, verdicts
 from oddqso.review.store.text import checked_client_id
 from oddqso.review.store.times import stamp
 
@@ -136,7 +136,18 @@ class Verdicts:
         pa.Table
             `CURRENT_SCHEMA`, by TARGETID and then in the order of time.
         """
-        view = current_verdicts
+        return self._table(current_verdicts, reviewer, target_id)
+
+    def first_verdicts(self, reviewer: str | None = None) -> pa.Table:
+        """As `current`, but the *first* verdict that stands: in a blind review, given before others' were shown."""
+        order = sa.func.row_number().over(
+            partition_by=(standing_verdicts.c.reviewer_id, standing_verdicts.c.target_id),
+            order_by=standing_verdicts.c.id,
+        )
+        placed = sa.select(standing_verdicts, order.label("place")).where(~standing_verdicts.c.settles).subquery()
+        return self._table(sa.select(placed).where(placed.c.place == 1).subquery(), reviewer, None)
+
+    def _table(self, view: sa.FromClause, reviewer: str | None, target_id: int | None) -> pa.Table:
         query = (
             sa.select(view, reviewers.c.name.label("reviewer"))
             .join(reviewers, reviewers.c.id == view.c.reviewer_id)
