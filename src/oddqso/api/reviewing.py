@@ -151,6 +151,7 @@ def open_room(
     ConfigError
         If the folder is no run, or a group has no accounts.
     """
+    from oddqso.review.learning.learner import Learner
     from oddqso.review.room import Mode, Room
     from oddqso.review.source import open_source
     from oddqso.review.store import open_store
@@ -160,19 +161,23 @@ def open_room(
     settings = _settings(directory, overrides)
     source = open_source(directory.root, lambda target_ids: spectrum_views(directory, target_ids))
     store = open_store(database or _default_store(directory.root))
+    learner = Learner(source, store, settings.review.learning)
     try:
         if group and not any(one.has_password and not one.disabled for one in store.reviewers()):
             raise ConfigError("a group needs accounts: make them with `oddqso reviewers add NAME --role lead`")
+        learner.start()
         yield Room(
             store=store,
             source=source,
             params=settings.review,
+            learner=learner,
             mode=Mode.GROUP if group else Mode.LAPTOP,
             local=None if group else store.ensure_local_reviewer(name or getpass.getuser()),
             allowed_hosts=tuple(hosts),
             https=https,
         )
     finally:
+        learner.close()
         store.close()
 
 
@@ -185,7 +190,16 @@ def _settings(directory: RunDirectory, overrides: Sequence[str]) -> Settings:
     others = sorted(set(changed) - {"review"})
     if others:
         raise ConfigError(f"--set {others[0]}... is no setting of the review; those are review.name=value")
-    return make_settings(kept | {"review": kept.get("review", {}) | changed.get("review", {})}, "the settings")
+    return make_settings(kept | {"review": _merged(kept.get("review", {}), changed.get("review", {}))}, "the settings")
+
+
+def _merged(kept: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some changed, within sections as well."""
+    inner = {
+        name: _merged(kept[name], value) if isinstance(value, dict) and isinstance(kept.get(name), dict) else value
+        for name, value in changed.items()
+    }
+    return kept | inner
 
 
 def _default_store(run: Path) -> Path:

@@ -29,6 +29,7 @@ OPEN_COLUMNS: Final = frozenset({
     "DELTACHI2", "COADD_FIBERSTATUS", "EBV", "NUM_EXP", "SNR", "COVERAGE", "QUALITY",
 })  # fmt: skip
 """What a blinded reviewer may know of an object: what the telescope and the pipeline of DESI say, nothing of ours."""
+_PREDICTED: Final = frozenset({"INTEREST", "INTEREST_SIGMA"})
 _KEPT: Final = 24
 
 
@@ -127,18 +128,20 @@ class Orders:
 
     def order(self, me: "Reviewer", queue: Queue) -> Order:
         """A queue as a reviewer sees it."""
-        room, source = self.room, self.room.source
+        room = self.room
         if queue.name == "learned":
-            rows = source.rows_of(room.learner.ranked("mine", me))
-            rows = rows[rows >= 0]
+            rows = room.learner.offered(room.learner.scope_of(me.name))
             return Order(rows, ~self.marks.arrays(me, ["MINE"], own_flags=room.blind)["MINE"][rows])
-        state = [one for one in queue.spec.filters if one.column in STATE_COLUMNS]
+        state = [one for one in queue.spec.filters if one.column in STATE_COLUMNS and one.column not in _PREDICTED]
         static = replace(queue.spec, filters=tuple(one for one in queue.spec.filters if one not in state))
         names = {one.column for one in state} | {"MINE"}
         marks: dict[str, NDArray[Any]] = dict(self.marks.arrays(me, names, own_flags=room.blind))
         if "SELECTED" in names:
             marks["SELECTED"] = self._selected(queue.name)
-        rows = self._base(static)
+        if _PREDICTED & {static.order_by, *(one.column for one in static.filters)}:
+            rows = ordered(room.source, static, self._predicted(me), rows=True)
+        else:
+            rows = self._base(static)
         stable = [one for one in state if one.column != "MINE"]
         if stable:
             rows = rows[_holds(marks, stable)[rows]]
@@ -180,6 +183,13 @@ class Orders:
             raise ConfigError(f"the queue {queue.name} depends on who looks; deal from one that the catalog makes")
         static = replace(queue.spec, filters=tuple(one for one in queue.spec.filters if one.column != "MINE"))
         return [int(one) for one in self.room.source.columns["TARGETID"][self._base(static)[:n]]]
+
+    def _predicted(self, me: "Reviewer") -> dict[str, NDArray[np.float32]]:
+        """Predicted interest and its uncertainty by catalog row; NaN where there is none yet."""
+        learner = self.room.learner
+        found = {} if learner is None else learner.columns(learner.scope_of(me.name))
+        unknown = np.full(self.room.source.n, np.nan, np.float32)
+        return {name: found.get(name, unknown) for name in _PREDICTED}
 
     def _selected(self, name: str) -> NDArray[np.bool_]:
         atlas = self.room.atlas

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from oddqso.params import Params
+from oddqso.review.learning.params import LearningParams
 
 
 class ReviewParams(Params):
@@ -31,6 +32,9 @@ class ReviewParams(Params):
     """The largest body of a request [KiB]."""
     import_max_mib: int = Field(64, ge=1)
     """The largest file of verdicts that is taken in [MiB]."""
+
+    learning: LearningParams = LearningParams()
+    """Learning from verdicts what to look at next."""
 
     def blinds(self, *, group: bool) -> bool:
         """Whether reviews are blind, in a group or on a laptop."""

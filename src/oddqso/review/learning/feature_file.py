@@ -30,8 +30,13 @@ _PIECE_ROWS: Final = 512
 class Source(Protocol):
     """What is needed of a run that is reviewed."""
 
-    directory: RunDirectory
-    columns: Mapping[str, NDArray[Any]]
+    @property
+    def directory(self) -> RunDirectory:
+        """Its folder."""
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """The columns of its catalog."""
 
     @property
     def n(self) -> int:

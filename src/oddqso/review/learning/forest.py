@@ -12,7 +12,7 @@ _UNKNOWN = -99.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomForest:
-    """scikit-learn's regression forest; the spread of its trees is the uncertainty.
+    """A forest of extremely randomized trees (Geurts et al. 2006); the spread of the trees is the uncertainty.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ class RandomForest:
         rng: np.random.Generator,
     ) -> "FittedForest":
         """See `Model`; the pool teaches nothing here."""
-        from sklearn.ensemble import RandomForestRegressor
+        from sklearn.ensemble import ExtraTreesRegressor
 
         seed = int(rng.integers(2**31))
-        forest = RandomForestRegressor(self.n_trees, max_features=self.max_features, random_state=seed)
+        forest = ExtraTreesRegressor(self.n_trees, max_features=self.max_features, random_state=seed)
         forest.fit(np.nan_to_num(x, nan=_UNKNOWN), interest)
         return FittedForest(tuple(one.tree_ for one in forest.estimators_))
 

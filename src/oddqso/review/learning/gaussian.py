@@ -40,10 +40,10 @@ class GaussianProcess:
     score: int | None = None
     length: float = 0.7
     linear: float = 0.05
-    noise: float = 0.05
-    prior: float = 0.2
+    noise: float = 0.1
+    prior: float = 0.0
     slope: float = 0.05
-    clip: float = 3.0
+    clip: float = 2.0
     name: str = "Gaussian process"
 
     def fit(

@@ -52,6 +52,10 @@ class Labels:
     def __len__(self) -> int:
         return len(self.target_id)
 
+    def same(self, other: "Labels") -> bool:
+        """Whether others are the same."""
+        return np.array_equal(self.target_id, other.target_id) and np.array_equal(self.interest, other.interest)
+
     def __getitem__(self, rows: NDArray[np.intp]) -> "Labels":
         """Some of them."""
         return Labels(self.target_id[rows], self.interest[rows])
@@ -79,7 +83,7 @@ def interest_of(judged: Judged, params: LearningParams) -> float | None:
 
 
 def labels_of(judgments: Iterable[Judged], params: LearningParams) -> Labels:
-    """The labels that some verdicts stand for; of several on one object the last one counts."""
+    """The labels that some verdicts stand for; of several on one object the last that teaches counts."""
     known = {one.target_id: interest for one in judgments if (interest := interest_of(one, params)) is not None}
     target_id = np.array(sorted(known), dtype=np.int64)
     return Labels(target_id, np.array([known[one] for one in target_id.tolist()], dtype=np.float64))

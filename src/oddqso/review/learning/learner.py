@@ -48,7 +48,8 @@ class Learner:
     def __init__(self, source: Source, store: VerdictStore, params: LearningParams | None = None) -> None:
         self.source, self.store, self.params = source, store, params or LearningParams()
         self._score = np.asarray(source.columns["SCORE"], dtype=np.float32)
-        self._state = State(catalog_features(source.columns))
+        self._state = State()
+        self._plain = screen(self._score, self.params)
         self._changed = threading.Condition()
         self._polled, self._last_id = 0.0, -1
         self._threads: list[threading.Thread] = []
@@ -80,6 +81,8 @@ class Learner:
         def done() -> bool:
             state, found = self._state, self._state.learned.get(scope)
             busy = scope in state.wanted or (scope in state.at_work and not found)
+            if state.features_error and state.features is None:
+                return True
             return state.closed or not (busy or (finished and found is not None and not found.finished))
 
         with self._changed:
@@ -108,7 +111,8 @@ class Learner:
             found = self._state.learned.get(scope)
             if found is not None:
                 self._state.learned.move_to_end(scope)
-            if found is None or last_id - found.last_id >= self.params.refresh_every:
+            _, tried = self._state.errors.get(scope, ("", -1 if found is None else found.last_id))
+            if tried < 0 or last_id - tried >= self.params.refresh_every:
                 self._state.wanted[scope] = None
                 self._changed.notify_all()
         return found
@@ -136,11 +140,14 @@ class Learner:
         interest, sigma = found.judgment.interest[rows], found.judgment.sigma[rows]
         return np.where(known, interest, np.float32(np.nan)), np.where(known, sigma, np.float32(np.nan))
 
-    def ranked(self, scope: Scope = SHARED) -> NDArray[np.int64]:
-        """TARGETIDs of what has no label, in the order in which it is offered; by plain score until then."""
+    def offered(self, scope: Scope = SHARED) -> NDArray[np.intp]:
+        """Catalog rows of what has no label, in the order in which it is offered; by plain score until then."""
         found = self.learned(scope)
-        order = screen(self._score, self.params) if found is None else found.judgment.order
-        return np.asarray(self.source.columns["TARGETID"])[order]
+        return self._plain if found is None else found.judgment.order
+
+    def ranked(self, scope: Scope = SHARED) -> NDArray[np.int64]:
+        """The same as TARGETIDs."""
+        return np.asarray(self.source.columns["TARGETID"])[self.offered(scope)]
 
     def status(self, scope: Scope = SHARED) -> dict[str, Any]:
         """How far the work is, ready for JSON."""
@@ -148,14 +155,15 @@ class Learner:
         with self._changed:
             state, found = self._state, self._state.learned.get(scope)
             busy = scope in state.wanted or scope in state.at_work
+            busy &= not state.features_error or state.features is not None
             return {
                 "state": "working" if busy else "idle" if found is None or found.finished else "finishing",
-                "error": state.errors.get(scope, ""),
+                "error": state.errors.get(scope, ("", 0))[0],
                 "features": {
-                    "n": len(state.features.names), "complete": state.complete, "share": round(state.share, 4),
-                    "error": state.features_error,
+                    "n": 0 if state.features is None else len(state.features.names),
+                    "complete": state.complete, "share": round(state.share, 4), "error": state.features_error,
                 },
-                "new_entries": last_id if found is None else last_id - found.last_id,
+                "new_entries": max(0, last_id if found is None else last_id - found.last_id),
                 "result": None if found is None else self._summary(found),
             }  # fmt: skip
 
@@ -186,7 +194,13 @@ class Learner:
                     raise _Interrupted
 
         try:
-            features = read_features(self.source) or compute_features(self.source, advance)
+            features = read_features(self.source)
+            if features is None:
+                first = catalog_features(self.source.columns)
+                with self._changed:
+                    self._state.features = first
+                    self._changed.notify_all()
+                features = compute_features(self.source, advance)
         except _Interrupted:
             return
         except Exception as error:  # the last handler of a thread: what it does not say, nobody learns
@@ -219,7 +233,7 @@ class Learner:
         with self._changed:
             while not self._state.closed:
                 state = self._state
-                if state.wanted:
+                if state.wanted and state.features is not None:
                     scope, _ = state.wanted.popitem(last=False)
                     state.at_work.add(scope)
                     return scope, None
@@ -235,7 +249,7 @@ class Learner:
             state.at_work.discard(scope)
             state.errors.pop(scope, None)
             if error:
-                state.errors[scope] = error
+                state.errors[scope] = (error, self._last_id)
             if done is not None:
                 state.learned[scope] = done
                 while len(state.learned) > _MOST_SCOPES:
@@ -245,10 +259,15 @@ class Learner:
     def _screened(self, scope: Scope) -> Learned:
         """What the labels of now make of the top of the plain ranking."""
         start, features = time.monotonic(), self._state.features
+        if features is None:
+            raise _Interrupted
         last_id = self.store.last_id()
         labels = read_labels(self.store, scope, self.params)
         rows = self.source.rows_of(labels.target_id)
         labels, rows = labels[np.flatnonzero(rows >= 0)], rows[rows >= 0]
+        before = self._state.learned.get(scope)
+        if before is not None and before.features is features and before.labels.same(labels):
+            return replace(before, last_id=last_id)
         judgment = judge(features, self._score, rows, labels.interest, self.params)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return Learned(labels, last_id, features, judgment, judgment.promise(), time.monotonic() - start, now)
@@ -256,7 +275,7 @@ class Learner:
     def _finished(self, found: Learned) -> Learned:
         """The same with a report, and with all other objects judged."""
         rows = self.source.rows_of(found.labels.target_id)
-        pool = found.features.rows(np.sort(screen(self._score, self.params)))
+        pool = found.features.rows(np.sort(self._plain))
         report = make_report(found.features, pool, rows, found.labels, self.params)
         self._check()
         judgment = judge_rest(found.judgment, found.features, self._score, self.params, self._check)

@@ -1,5 +1,6 @@
 """What the model learned, judged on labels that it did not see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.review.learning.features import Features
-from oddqso.review.learning.labels import Labels
+from oddqso.review.learning.labels import Judged, Labels, interest_of
 from oddqso.review.learning.model import Fitted, make_model
 from oddqso.review.learning.params import LearningParams
 
@@ -109,6 +110,31 @@ def make_report(
     order = np.argsort(-growth, kind="stable")
     importance = tuple((features.names[i], float(growth[i])) for i in order.tolist())
     return Report(labels.target_id, labels.interest, predicted, sigma, importance)
+
+
+def looks(said: Sequence[Judged], params: LearningParams) -> list[dict[str, int]]:
+    """How many interesting objects were met, look by look in steps of ten.
+
+    Parameters
+    ----------
+    said : sequence of Judged
+        Verdicts in the order in which they were given; of an object the first one counts as the look.
+    params : LearningParams
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Said
+    >>> words = ["ORDINARY"] * 9 + ["ANOMALY"] * 3
+    >>> said = [Said(target_id=k, verdict=word, subtype=None, interest=None) for k, word in enumerate(words)]
+    >>> looks(said, LearningParams())
+    [{'looks': 10, 'interesting': 1}, {'looks': 12, 'interesting': 3}]
+    """
+    seen: dict[int, bool] = {}
+    for one in said:
+        seen.setdefault(one.target_id, (interest_of(one, params) or 0) >= params.interesting_from)
+    found = np.cumsum(list(seen.values()), dtype=int)
+    ends = [*range(10, len(found), 10), len(found)] if len(found) else []
+    return [{"looks": end, "interesting": int(found[end - 1])} for end in ends]
 
 
 def _growth(

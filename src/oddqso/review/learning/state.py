@@ -45,10 +45,10 @@ class Said:
 
 def read_labels(store: VerdictStore, scope: Scope, params: LearningParams) -> Labels:
     """The labels of a scope: what all hold together, or what one reviewer holds."""
-    return labels_of(store.labels() if scope is SHARED else said_by(store.current(scope)), params)
+    return labels_of(store.labels() if scope is SHARED else in_time(store.current(scope)), params)
 
 
-def said_by(current: pa.Table) -> list[Said]:
+def in_time(current: pa.Table) -> list[Said]:
     """The verdicts of a table, in the order in which they were given."""
     order = np.argsort(current["ID"].to_numpy(), kind="stable") if current.num_rows else np.zeros(0, np.intp)
     names = ("TARGETID", "VERDICT", "SUBTYPE", "INTEREST")
@@ -97,7 +97,8 @@ class Learned:
 class State:
     """What changes; the learner alone touches it, under its lock."""
 
-    features: Features
+    features: Features | None = None
+    """Those of the catalog, then all."""
     share: float = 0.0
     """Share of the features of spectra that is computed."""
     complete: bool = False
@@ -108,7 +109,8 @@ class State:
     at_work: set[Scope] = field(default_factory=set)
     learned: "OrderedDict[Scope, Learned]" = field(default_factory=OrderedDict)
     """Results, the last used last."""
-    errors: dict[Scope, str] = field(default_factory=dict)
+    errors: dict[Scope, tuple[str, int]] = field(default_factory=dict)
+    """What went wrong, and the last entry of the store at that time."""
     chosen: dict[str, Scope] = field(default_factory=dict)
     """Which scope a reviewer follows."""
     closed: bool = False

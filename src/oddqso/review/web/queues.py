@@ -151,7 +151,9 @@ def _text(columns: Any, name: str, row: int) -> str | None:
 
 def _try(room: Room, spec: QueueSpec) -> None:
     """See that the catalog has what a filter asks for, before it is saved."""
-    marks = {name: np.zeros(room.source.n, np.bool_) for name in STATE_COLUMNS if not name.startswith("INTEREST")}
+    marks: dict[str, np.ndarray[Any, Any]] = {
+        name: np.zeros(room.source.n, np.float32 if name.startswith("INTEREST") else np.bool_) for name in STATE_COLUMNS
+    }
     ordered(room.source, spec, marks, rows=True)
 
 
