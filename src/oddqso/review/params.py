@@ -1,9 +1,10 @@
 """Settings of the review room."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from oddqso.params import Params
 from oddqso.review.learning.params import LearningParams
+from oddqso.vetting.verdicts import Verdict
 
 
 class ReviewParams(Params):
@@ -32,9 +33,16 @@ class ReviewParams(Params):
     """The largest body of a request [KiB]."""
     import_max_mib: int = Field(64, ge=1)
     """The largest file of verdicts that is taken in [MiB]."""
-
     learning: LearningParams = LearningParams()
     """Learning from verdicts what to look at next."""
+
+    @field_validator("learning")
+    @classmethod
+    def _verdicts(cls, learning: LearningParams) -> LearningParams:
+        unknown = sorted({*learning.interesting, *learning.no_answer} - set(Verdict))
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no verdict; there are {', '.join(Verdict)}")
+        return learning
 
     def blinds(self, *, group: bool) -> bool:
         """Whether reviews are blind, in a group or on a laptop."""

@@ -33,7 +33,7 @@ class ConiferForest:
     @property
     def name(self) -> str:
         """See `Model`."""
-        return "AAD forest" if self.method is Method.AAD else "PineForest"
+        return "AAD forest" if self.method == "aad" else "PineForest"
 
     def fit(
         self,
@@ -67,9 +67,9 @@ class ConiferForest:
             from coniferest.pineforest import PineForest
         except ImportError as error:
             raise ConfigError(
-                f"method = {self.method.value} needs coniferest; install 'oddqso[coniferest]', or choose auto"
+                f"method = {self.method} needs coniferest; install 'oddqso[coniferest]', or choose auto"
             ) from error
-        kind = AADForest if self.method is Method.AAD else PineForest
+        kind = AADForest if self.method == "aad" else PineForest
         return kind(n_trees=self.n_trees, n_subsamples=256, n_jobs=1, random_seed=seed)
 
 

@@ -1,4 +1,4 @@
-"""A random forest: for a hundred labels and more."""
+"""A forest of random trees: for a hundred labels and more."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class RandomForest:
 
     n_trees: int = 200
     max_features: float = 0.33
-    name: str = "random forest"
+    name: str = "forest of random trees"
 
     def fit(
         self,

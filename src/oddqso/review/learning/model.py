@@ -5,7 +5,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from oddqso.review.learning.params import LearningParams, Method
+from oddqso.review.learning.params import LearningParams
 
 _FEWEST: Final = 10
 """Below this many labels every method is the Gaussian process: it knows that odder is more interesting."""
@@ -61,11 +61,11 @@ def make_model(params: LearningParams, n_labels: int, names: tuple[str, ...]) ->
     match params.method:
         case _ if n_labels < _FEWEST:
             return process
-        case Method.AAD | Method.PINE:
+        case "aad" | "pine":
             return ConiferForest(params.method, params.interesting_from)
-        case Method.FOREST:
+        case "forest":
             return RandomForest()
-        case Method.AUTO if n_labels >= params.forest_from:
+        case "auto" if n_labels >= params.forest_from:
             return RandomForest()
         case _:
             return process

@@ -1,25 +1,13 @@
 """Settings of the learning from verdicts."""
 
-from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from oddqso.params import Params
 
-
-class Method(StrEnum):
-    """How interest is learned."""
-
-    AUTO = "auto"
-    """A Gaussian process while there are few labels, then a random forest."""
-    GAUSSIAN = "gaussian"
-    """A Gaussian process."""
-    FOREST = "forest"
-    """A random forest."""
-    AAD = "aad"
-    """Active Anomaly Discovery of coniferest; needs the extra ``coniferest``."""
-    PINE = "pine"
-    """PineForest of coniferest; needs the extra ``coniferest``."""
+Method = Literal["auto", "gaussian", "forest", "aad", "pine"]
+"""How interest is learned: `LearningParams.method`."""
 
 
 class LearningParams(Params):
@@ -50,10 +38,12 @@ class LearningParams(Params):
     """The interest of an interesting verdict for which no number was given."""
     interesting_from: float = Field(3.0, gt=0, le=5)
     """From this interest on an object counts as interesting, where only yes or no will do."""
-    method: Method = Method.AUTO
-    """How interest is learned."""
+    method: Method = "auto"
+    """How interest is learned: by a Gaussian process, by a forest of random trees, by coniferest's Active Anomaly
+    Discovery (``aad``) or PineForest (``pine``; both need the extra ``coniferest``); ``auto`` is a Gaussian process
+    while labels are few, then a forest."""
     forest_from: int = Field(100, ge=10)
-    """With ``auto``: from so many labels on, a random forest."""
+    """With ``auto``: from so many labels on, the forest."""
     screen_share: float = Field(0.01, gt=0, le=1)
     """The top share of the plain ranking that is judged first, and offered first."""
     screen_rows: int = Field(2000, ge=10)
