@@ -30,6 +30,8 @@ OPEN_COLUMNS: Final = frozenset({
 })  # fmt: skip
 """What a blinded reviewer may know of an object: what the telescope and the pipeline of DESI say, nothing of ours."""
 _PREDICTED: Final = frozenset({"INTEREST", "INTEREST_SIGMA"})
+_LEARNED: Final = frozenset({"INTEREST", "INTEREST_SIGMA"})
+_MARKS: Final = frozenset(STATE_COLUMNS) - _LEARNED
 _KEPT: Final = 24
 
 
@@ -141,7 +143,7 @@ class Orders:
         if _PREDICTED & {static.order_by, *(one.column for one in static.filters)}:
             rows = ordered(room.source, static, self._predicted(me), rows=True)
         else:
-            rows = self._base(static)
+            rows = self._base(me, static)
         stable = [one for one in state if one.column != "MINE"]
         if stable:
             rows = rows[_holds(marks, stable)[rows]]
@@ -171,7 +173,7 @@ class Orders:
         target_ids = [int(one) for one in source.columns["TARGETID"][later]]
         return [one for one in target_ids if one != after][:n]
 
-    def first(self, queue: Queue, n: int) -> list[int]:
+    def first(self, me: "Reviewer", queue: Queue, n: int) -> list[int]:
         """The first objects of a queue by the catalog alone, to be dealt out.
 
         Raises
@@ -179,10 +181,10 @@ class Orders:
         ConfigError
             If the queue is one reviewer's own.
         """
-        if any(one.column in STATE_COLUMNS and one.column != "MINE" for one in queue.spec.filters):
+        if any(one.column in _MARKS and one.column != "MINE" for one in queue.spec.filters):
             raise ConfigError(f"the queue {queue.name} depends on who looks; deal from one that the catalog makes")
         static = replace(queue.spec, filters=tuple(one for one in queue.spec.filters if one.column != "MINE"))
-        return [int(one) for one in self.room.source.columns["TARGETID"][self._base(static)[:n]]]
+        return [int(one) for one in self.room.source.columns["TARGETID"][self._base(me, static)[:n]]]
 
     def _predicted(self, me: "Reviewer") -> dict[str, NDArray[np.float32]]:
         """Predicted interest and its uncertainty by catalog row; NaN where there is none yet."""
@@ -199,9 +201,15 @@ class Orders:
         marked[atlas.selected(name.removeprefix("selection-"))] = True
         return marked
 
-    def _base(self, spec: QueueSpec) -> NDArray[np.int64]:
-        key = ("base", repr(spec))
-        return self._keep(key, lambda: ordered(self.room.source, spec, rows=True))
+    def _base(self, me: "Reviewer", spec: QueueSpec) -> NDArray[np.int64]:
+        source, learner = self.room.source, self.room.learner
+        if not _LEARNED & {spec.order_by, *(one.column for one in spec.filters)}:
+            return self._keep(("base", repr(spec)), lambda: ordered(source, spec, rows=True))
+        unknown = np.full(source.n, np.nan, np.float32)
+        extra = dict.fromkeys(_LEARNED, unknown)
+        if learner is not None:
+            extra |= learner.columns(learner.scope_of(me.name))
+        return ordered(source, spec, extra, rows=True)
 
     def _blind(self, me: "Reviewer", queue: Queue, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
         """Shuffled block by block, with gold items mixed in."""

@@ -248,10 +248,10 @@ def _number(one: Filter, value: Any, dtype: np.dtype[Any]) -> Any:
             value = int(value)
         except ValueError:
             raise ConfigError(f"{value!r} is no TARGETID") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise ConfigError(f"the filter on {one.column} has the value {value!r}, expected a number")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ConfigError(f"the filter on {one.column} has the value {value}, which does not fit into 64 bits")
+        raise ConfigError(f"the filter on {one.column} has a value that does not fit into 64 bits")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise ConfigError(f"the filter on {one.column} has the value {value!r:.80}, expected a number")
     return value
 
 

@@ -202,7 +202,7 @@ def assign(request: Request, room: Here, me: Lead, sent: NewAssignment) -> JSONR
     wanted = [known_target(room, text) for text in sent.target_ids]
     if sent.n:
         orders = orders_of(request)
-        wanted += orders.first(orders.queue(me, sent.queue or "score"), sent.n)
+        wanted += orders.first(me, orders.queue(me, sent.queue or "score"), sent.n)
     if not wanted:
         raise DataError("nothing to deal: give target_ids, or n and a queue")
     return JSONResponse({"n_new": room.store.assign(wanted, who.id, sent.queue, me.name)}, 201)
