@@ -3,6 +3,21 @@
 from oddqso.api.delivering import Delivery, deliver
 from oddqso.api.injecting import Laboratory, inject, read_selection
 from oddqso.api.pretraining import pretrain
+from oddqso.api.reviewers import (
+    StorePlace,
+    add_reviewer,
+    disable_reviewer,
+    list_reviewers,
+    list_tokens,
+    new_token,
+    revoke_token,
+    set_password,
+    set_role,
+    store_backup,
+    store_info,
+    store_migrate,
+    store_restore,
+)
 from oddqso.api.reviewing import Opened, review
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
@@ -12,7 +27,8 @@ from oddqso.validation.gate_params import GateParams
 
 __all__ = [
     "STAGE_NAMES", "Audit", "Batch", "Delivery", "GateParams", "Laboratory", "Opened", "Run", "StageStatus",
-    "VetStatus", "deliver", "demo", "entrap", "gate", "init", "inject", "pretrain", "read_selection",
-    "report", "review", "run", "show", "simulate", "status", "vet_answers", "vet_export", "vet_import",
-    "vet_oracle", "vet_status",
+    "StorePlace", "VetStatus", "add_reviewer", "deliver", "demo", "disable_reviewer", "entrap", "gate", "init",
+    "inject", "list_reviewers", "list_tokens", "new_token", "pretrain", "read_selection", "report", "review",
+    "revoke_token", "run", "set_password", "set_role", "show", "simulate", "status", "store_backup", "store_info",
+    "store_migrate", "store_restore", "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
 ]  # fmt: skip

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from oddqso.api.reviewers import default_store
 from oddqso.config import Settings, make_settings, read_settings
 from oddqso.errors import ConfigError
 from oddqso.runs.directory import RunDirectory
@@ -119,7 +121,7 @@ def review(
         bound = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         token = "" if group else f"?token={room.launch.new()}"
-        place = _shown(database) if database else str(_default_store(Path(run)))
+        place = _shown(database) if database else str(default_store(Path(run)))
         opened = Opened(f"http://{shown}:{bound}/{token}", room.source.name, room.source.n, place, group)
 
         def begun() -> None:
@@ -151,6 +153,7 @@ def open_room(
     ConfigError
         If the folder is no run, or a group has no accounts.
     """
+    from oddqso.review.atlas import Atlas
     from oddqso.review.learning.learner import Learner
     from oddqso.review.room import Mode, Room
     from oddqso.review.source import open_source
@@ -160,23 +163,27 @@ def open_room(
     directory = RunDirectory(Path(run))
     settings = _settings(directory, overrides)
     source = open_source(directory.root, lambda target_ids: spectrum_views(directory, target_ids))
-    store = open_store(database or _default_store(directory.root))
-    learner = Learner(source, store, settings.review.learning)
+    store = open_store(database or default_store(directory.root))
+    learner, atlas = Learner(source, store, settings.review.learning), Atlas(source)
     try:
         if group and not any(one.has_password and not one.disabled for one in store.reviewers()):
             raise ConfigError("a group needs accounts: make them with `oddqso reviewers add NAME --role lead`")
         learner.start()
+        atlas.start()
+        Thread(target=source.warm, name="warm", daemon=True).start()
         yield Room(
             store=store,
             source=source,
             params=settings.review,
             learner=learner,
+            atlas=atlas,
             mode=Mode.GROUP if group else Mode.LAPTOP,
             local=None if group else store.ensure_local_reviewer(name or getpass.getuser()),
             allowed_hosts=tuple(hosts),
             https=https,
         )
     finally:
+        atlas.close()
         learner.close()
         store.close()
 
@@ -200,10 +207,6 @@ def _merged(kept: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
         for name, value in changed.items()
     }
     return kept | inner
-
-
-def _default_store(run: Path) -> Path:
-    return run / "review" / "review.sqlite"
 
 
 def _is_loopback(host: str) -> bool:

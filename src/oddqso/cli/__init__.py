@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from oddqso import __version__
-from oddqso.cli import delivering, injecting, pretraining, reviewing, running, simulating, validating, vetting
+from oddqso.cli import (
+    delivering,
+    injecting,
+    pretraining,
+    reviewers,
+    reviewing,
+    running,
+    simulating,
+    validating,
+    vetting,
+)
 from oddqso.errors import OddqsoError
 
 app = typer.Typer(
@@ -25,6 +35,8 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(vetting.app, name="vet")
+app.add_typer(reviewers.people, name="reviewers")
+app.add_typer(reviewers.store, name="store")
 
 
 def _version(wanted: bool) -> None:

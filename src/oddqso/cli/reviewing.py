@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from oddqso import api
-from oddqso.cli.options import SetOption
+from oddqso.cli.options import DatabaseOption, SetOption
 
 
 def review(
@@ -15,9 +15,7 @@ def review(
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than the loopback need --group.")
     ] = "127.0.0.1",
-    database: Annotated[
-        str | None, typer.Option(help="A SQLite file or a PostgreSQL URL; by default RUN/review/review.sqlite.")
-    ] = None,
+    database: DatabaseOption = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     name: Annotated[str | None, typer.Option(help="Who reviews on a laptop; the login by default.")] = None,
     group: Annotated[

@@ -93,6 +93,14 @@ class Accounts:
             connection.execute(sessions.delete().where(sessions.c.reviewer_id == reviewer_id))
             note(connection, self.now(), by, "set password", found.name)
 
+    def set_role(self, reviewer_id: int, role: Role | str, by: str = COMMAND_LINE) -> None:
+        """Make a reviewer a lead, or a lead a reviewer."""
+        role = _role(role)
+        with self.database.writing() as connection:
+            found = _known(connection, reviewer_id)
+            connection.execute(reviewers.update().where(reviewers.c.id == reviewer_id).values(role=role.value))
+            note(connection, self.now(), by, "set role", f"{found.name} ({role})")
+
     def disable(self, reviewer_id: int, disabled: bool = True, by: str = COMMAND_LINE) -> None:
         """Shut an account, and end its sessions; its verdicts stay. Or open it again."""
         with self.database.writing() as connection:
