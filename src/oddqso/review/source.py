@@ -3,6 +3,7 @@
 It knows nothing of stages: how a spectrum is put together is handed in.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.desi.exposures import read_exposures
-from oddqso.errors import DataError, StageError
+from oddqso.errors import DataError, OddqsoError, StageError
 from oddqso.reports.results import SpectrumView
 from oddqso.reports.words import describe, quality_notes
 from oddqso.review.coadds import Coadds, exposure_json
@@ -23,6 +24,8 @@ from oddqso.review.neighbors import Neighbors
 from oddqso.review.payload import SpectrumPayload
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json
+
+_log = logging.getLogger(__name__)
 
 Views = Callable[[list[int]], list[SpectrumView]]
 """TARGETIDs to spectra, in their order."""
@@ -166,11 +169,14 @@ class RunSource:
 
     def warm(self) -> None:
         """Read and compile what the first questions need; for a thread in the background."""
-        if self.n:
-            target_id = int(self.target_id[0])
-            self.words(target_id)
-            self.percentiles(target_id)
-            self.neighbors(target_id)
+        if not self.n:
+            return
+        target_id = int(self.target_id[0])
+        for ask in (self.words, self.percentiles, self.neighbors):
+            try:
+                ask(target_id)
+            except OddqsoError as error:  # whoever asks the same is told
+                _log.warning("%s", error)
 
     @cached_property
     def _neighbors(self) -> Neighbors:
