@@ -1,6 +1,9 @@
 """A run that was never made, to review: a catalog of 120 objects and spectra on demand."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,3 +95,26 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+_QUICK = (
+    "sample.fit_fraction=0.45", "sample.calibration_fraction=0.25", "train.max_epochs=1", "train.n_thread=1",
+    "report.n_candidates=3", "report.n_bootstrap=20", "report.pdf=false",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory) -> Path:
+    """A real run on 160 simulated targets; copy it before writing into it. Its tests are in the group ``pipeline``."""
+    folder = tmp_path_factory.mktemp("finished")
+    settings = [word for setting in _QUICK for word in ("--set", setting)]
+    for words in (
+        ["simulate", folder / "sky", "--n", 160, "--seed", 3, "--workers", 1, "--set", "resolution=false"],
+        ["run", folder / "sky", "--run", folder / "run", "--workers", 1, *settings],
+    ):
+        command = [sys.executable, "-m", "oddqso.cli", *map(str, words)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "run"

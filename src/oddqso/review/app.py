@@ -15,6 +15,7 @@ from oddqso.review.web import learning, login, objects, pages, people, queues, s
 from oddqso.review.web import map as latent_map
 from oddqso.review.web.access import API, Access
 from oddqso.review.web.limits import Limits
+from oddqso.review.web.packing import Packing
 from oddqso.review.web.security import HEADERS, KnownHosts, SecurityHeaders
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ def create_app(room: Room) -> FastAPI:
     large = {f"{API}/verdicts/import": room.params.import_max_mib * 2**20}
     # The last one added is the first one to see a request.
     app.add_middleware(Limits, most=room.params.body_max_kib * 2**10, larger=large)
+    if room.is_group:  # on the machine itself packing costs more than it saves
+        app.add_middleware(Packing)
     app.add_middleware(Access, room=room)
     app.add_middleware(KnownHosts, allowed=room.allowed_hosts)
     app.add_middleware(SecurityHeaders, https=room.https)

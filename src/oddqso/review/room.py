@@ -8,6 +8,8 @@ from oddqso.review.params import ReviewParams
 from oddqso.review.web.launch import Launch
 
 if TYPE_CHECKING:
+    from oddqso.review.atlas import Atlas
+    from oddqso.review.learning.learner import Learner
     from oddqso.review.source import RunSource
     from oddqso.review.store import Reviewer, Store
 
@@ -55,8 +57,8 @@ class Room:
     source: "RunSource"
     params: ReviewParams = field(default_factory=ReviewParams)
     mode: Mode = Mode.LAPTOP
-    learner: Any = None
-    atlas: Any = None
+    learner: "Learner | None" = None
+    atlas: "Atlas | None" = None
     desk: Any = None
     samp: Any = None
     local: "Reviewer | None" = None

@@ -20,17 +20,17 @@ from oddqso.review.web.access import Here, Me
 router = APIRouter(tags=["map"])
 
 LAYERS: Final = {
-    "count": ("objects", ""),
-    "score": ("SCORE, oddest in the cell", "SCORE"),
-    "z": ("redshift, mean of the cell", "Z"),
-    "snr": ("S/N per pixel, mean of the cell", "SNR"),
-    "interest": ("predicted interest, largest in the cell", "INTEREST"),
+    "count": ("objects", "", ""),
+    "score": ("SCORE", "largest", "SCORE"),
+    "z": ("redshift", "mean", "Z"),
+    "snr": ("S/N per pixel", "mean", "SNR"),
+    "interest": ("predicted interest", "largest", "INTEREST"),
 }
-"""By name: title, and the column behind it. The largest of a cell stands out where odd objects are few among many."""
-_LARGEST: Final = frozenset({"score", "interest"})
+"""By name: title, what a cell shows, and the column behind it. The largest stands out where odd objects are few."""
 _BLIND: Final = frozenset({"score", "interest"})
 _SAMPLE: Final = 20
 _WIDEST: Final = 1e9
+_MANY: Final = 100_000
 
 LayerName = Literal["count", "score", "z", "snr", "interest"]
 Edge = Annotated[float | None, Query(ge=-_WIDEST, le=_WIDEST, allow_inf_nan=False)]
@@ -83,9 +83,8 @@ def get_map(
     nothing; row by row from `y0` up.
     """
     plane = atlas.plane()
-    counts, values = layer(plane, view, nx, ny, _values(room, me, name), largest=name in _LARGEST)
-    known = values[np.isfinite(values)] if values is not None else np.empty(0)
-    limits = [float(x) for x in np.percentile(known, [2, 98])] if len(known) else None
+    largest, column = LAYERS[name][1] == "largest", _values(room, me, name)
+    counts, values = layer(plane, view, nx, ny, column, largest=largest)
     return JSONResponse({
         "status": asdict(atlas.status()),
         "n": len(plane),
@@ -95,10 +94,12 @@ def get_map(
         "nx": nx,
         "ny": ny,
         "layer": name,
-        "layers": [{"name": key, "title": title} for key, (title, _) in LAYERS.items() if _may(room, key)],
+        "layers": [
+            {"name": key, "title": title, "rule": rule} for key, (title, rule, _) in LAYERS.items() if _may(room, key)
+        ],
         "counts": base64.b64encode(np.minimum(counts, 65_535).astype("<u2").tobytes()).decode(),
         "values": None if values is None else encoded(values),
-        "limits": limits,
+        "limits": _limits(column, largest=largest),
     })  # fmt: skip
 
 
@@ -173,8 +174,17 @@ def _values(room: Room, me: Reviewer, name: str) -> NDArray[Any] | None:
     if not _may(room, name):
         reason = "withheld: scores could sway the verdict" if room.blind else "not there: nothing is learned here"
         raise HTTPException(403 if room.blind else 404, f"the layer {name} is {reason}")
-    column = LAYERS[name][1]
+    column = LAYERS[name][2]
     if name == "interest" and room.learner is not None:
         learned: dict[str, NDArray[Any]] = room.learner.columns(room.learner.scope_of(me.name))
         return learned.get(column, np.full(room.source.n, np.nan, np.float32))
     return room.source.columns[column] if column else None
+
+
+def _limits(values: NDArray[Any] | None, *, largest: bool) -> list[float] | None:
+    """What the ends of the color scale stand for: the same in every view, so that views can be compared."""
+    if values is None:
+        return None
+    some = values[:: max(1, len(values) // _MANY)]
+    known = some[np.isfinite(some)]
+    return [float(x) for x in np.percentile(known, (50, 99.5) if largest else (2, 98))] if len(known) else None
