@@ -42,3 +42,9 @@ def test_init_writes_settings_once(tmp_path):
 def test_the_verbs_are_there_in_python():
     for verb in ("run", "simulate", "demo", "init", "status", "show", "report"):
         assert callable(getattr(oddqso, verb))
+
+
+def test_trained_weights_are_used_as_they_are_or_learn_but_not_both(tmp_path):
+    done = oddqso_command("run", tmp_path, "--run", tmp_path / "run", "--pretrained", "--finetune")
+    assert done.returncode == 1
+    assert "exclude each other" in done.stderr

@@ -1,5 +1,7 @@
 """The base of all settings classes."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -20,3 +22,7 @@ class Params(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the outcome, for fingerprints: all settings, unless a class knows some that do not."""
+        return self.model_dump(mode="json")

@@ -88,7 +88,12 @@ def _survey_params(model: Any, n_target: int, seed: int, overrides: Sequence[str
 
 
 def demo(
-    run: Path | str = "runs/demo", *, n_target: int = 2000, workers: int | None = None, progress: Progress | None = None
+    run: Path | str = "runs/demo",
+    *,
+    n_target: int = 2000,
+    overrides: Sequence[str] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Run:
     """Simulate a small survey, run it through, and write its report: minutes on two cores.
 
@@ -99,8 +104,8 @@ def demo(
     """
     n_workers = workers or os.cpu_count() or 1
     survey = simulate(Path(run) / "survey", n_target=n_target, workers=n_workers, progress=progress)
-    overrides = DEMO_SETTINGS if RunDirectory(Path(run)).record() is None else ()
-    return bring_up_to_date(survey, run, overrides=overrides, workers=n_workers, progress=progress)
+    first = DEMO_SETTINGS if RunDirectory(Path(run)).record() is None else ()
+    return bring_up_to_date(survey, run, overrides=[*first, *overrides], workers=n_workers, progress=progress)
 
 
 DEMO_SETTINGS: tuple[str, ...] = ("sample.fit_fraction=0.4", "sample.calibration_fraction=0.3")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from oddqso import api
-from oddqso.cli.options import RunOption, SetOption, WorkersOption
+from oddqso.cli.options import FinetuneOption, PretrainedOption, RunOption, SetOption, WorkersOption, start_settings
 from oddqso.console import follower
 
 
@@ -30,13 +30,15 @@ def run(
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Do this stage and the later ones again.")] = None,
     only: Annotated[str | None, typer.Option(help="Do this stage alone, again.")] = None,
+    pretrained: PretrainedOption = False,
+    finetune: FinetuneOption = False,
 ) -> None:
     """From DESI files to a ranked catalog and its report; goes on with what was left unfinished."""
     done = api.run(
         input,
         run,
         config=config,
-        overrides=set or (),
+        overrides=[*start_settings(pretrained, finetune), *(set or ())],
         workers=workers or os.cpu_count() or 1,
         start=only or from_,
         until=only or until,

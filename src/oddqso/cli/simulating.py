@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from oddqso import api
-from oddqso.cli.options import RunOption, WorkersOption
+from oddqso.cli.options import FinetuneOption, PretrainedOption, RunOption, WorkersOption, start_settings
 from oddqso.cli.running import tell
 from oddqso.console import follower
 
@@ -31,6 +31,9 @@ def demo(
     run: RunOption = Path("runs/demo"),
     n: Annotated[int, typer.Option("--n", min=300, help="Simulated targets.")] = 2000,
     workers: WorkersOption = None,
+    pretrained: PretrainedOption = False,
+    finetune: FinetuneOption = False,
 ) -> None:
     """Simulate a small survey, run it through, and write its report."""
-    tell(api.demo(run, n_target=n, workers=workers, progress=follower()))
+    overrides = start_settings(pretrained, finetune)
+    tell(api.demo(run, n_target=n, overrides=overrides, workers=workers, progress=follower()))

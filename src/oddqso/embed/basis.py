@@ -29,7 +29,7 @@ _ROUGH, _ROUGH_LOW, _ROUGH_HIGH = 20.0, 0.2, 3.0
 
 
 @dataclass
-class _Sums:
+class Sums:
     """What an iteration gathers from all spectra."""
 
     normal: Float  # (n_rest, n_column (n_column + 1) / 2), normal matrices of the rest-frame pixels
@@ -65,11 +65,11 @@ def fit_step(linear: LinearModel, batches: Batches, smooth_scale: float) -> None
     smooth_scale : float
         As in `TrainParams`.
     """
-    sums = _gather_all(linear, batches)
+    sums = gather_all(linear, batches)
     _update_table(linear, sums, smooth_scale)
-    _update_amplitude(linear, np.concatenate(sums.amplitude, axis=1))
+    update_amplitude(linear, np.concatenate(sums.amplitude, axis=1))
     _turn(linear, sums.moment / sums.moment[0, 0])
-    _update_errors(linear, sums)
+    update_errors(linear, sums)
 
 
 @torch.no_grad()
@@ -77,17 +77,18 @@ def finish(linear: LinearModel, batches: Batches, n_used: int, smooth_scale: flo
     """Keep the strongest ``n_used`` components, fit the errors again, find how well the model is known; in place."""
     linear.table[:, 1 + n_used :] = 0
     for _ in range(2):
-        sums = _gather_all(linear, batches)
-        _update_amplitude(linear, np.concatenate(sums.amplitude, axis=1))
-        _update_errors(linear, sums)
+        sums = gather_all(linear, batches)
+        update_amplitude(linear, np.concatenate(sums.amplitude, axis=1))
+        update_errors(linear, sums)
     variance = _pixel_variance(linear, sums, smooth_scale)
     linear.mean_variance.copy_(torch.from_numpy(variance.astype(np.float32)))
 
 
-def _gather_all(linear: LinearModel, batches: Batches) -> _Sums:
+def gather_all(linear: LinearModel, batches: Batches) -> Sums:
+    """The sums over all spectra at the present model."""
     n_rest, n_column = linear.table.shape
     n_upper = n_column * (n_column + 1) // 2
-    sums = _Sums(
+    sums = Sums(
         np.zeros((n_rest, n_upper)), np.zeros((n_rest, n_column)), np.zeros((n_rest, 2)), np.zeros((N_MODEL, 2)),
         np.zeros((n_column, n_column)),
     )  # fmt: skip
@@ -97,7 +98,7 @@ def _gather_all(linear: LinearModel, batches: Batches) -> _Sums:
 
 
 def _gather(
-    linear: LinearModel, sums: _Sums, flux_array: NDArray[np.float32], ivar_array: NDArray[np.float32], frame: Frame
+    linear: LinearModel, sums: Sums, flux_array: NDArray[np.float32], ivar_array: NDArray[np.float32], frame: Frame
 ) -> None:
     flux, ivar = torch.from_numpy(flux_array), torch.from_numpy(ivar_array)
     transmission = linear.igm(frame)
@@ -143,7 +144,7 @@ def spread(frame: Frame, low: int, value: torch.Tensor) -> NDArray[np.float32]:
     return out
 
 
-def _update_table(linear: LinearModel, sums: _Sums, smooth_scale: float) -> None:
+def _update_table(linear: LinearModel, sums: Sums, smooth_scale: float) -> None:
     """Solve every rest-frame pixel, drawn towards its neighborhood."""
     n_rest, n_column = linear.table.shape
     base = template(linear.grid.wave())
@@ -155,7 +156,7 @@ def _update_table(linear: LinearModel, sums: _Sums, smooth_scale: float) -> None
     diagonal = torch.from_numpy(stiffness + weak)
     for first in range(0, n_rest, _BLOCK):
         rows = slice(first, first + _BLOCK)
-        matrix = _square(sums.normal[rows], n_column)
+        matrix = square(sums.normal[rows], n_column)
         matrix.diagonal(dim1=1, dim2=2).add_(diagonal[rows])
         root = torch.linalg.cholesky(matrix)
         right = torch.from_numpy(pull[rows, :, None])
@@ -172,7 +173,7 @@ def _roughness(relative: Float) -> Float:
     return rough
 
 
-def _pixel_variance(linear: LinearModel, sums: _Sums, smooth_scale: float) -> Float:
+def _pixel_variance(linear: LinearModel, sums: Sums, smooth_scale: float) -> Float:
     """Squared fractional error of the model for want of data, (n_rest,): the trace of a pixel's covariance."""
     n_rest, n_column = linear.table.shape
     base = template(linear.grid.wave())
@@ -181,7 +182,7 @@ def _pixel_variance(linear: LinearModel, sums: _Sums, smooth_scale: float) -> Fl
     trace = np.empty(n_rest)
     for first in range(0, n_rest, _BLOCK):
         rows = slice(first, first + _BLOCK)
-        matrix = _square(sums.normal[rows], n_column)
+        matrix = square(sums.normal[rows], n_column)
         # Where the data are poor, neighbors within the correlation length of the smoothing share what they know.
         known = matrix.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=1e-12).numpy()
         shared = 1 + np.minimum(SMOOTH_PIXELS * np.sqrt(2 / known) / (smooth_scale * base[rows]), 60.0)
@@ -194,7 +195,7 @@ def _pixel_variance(linear: LinearModel, sums: _Sums, smooth_scale: float) -> Fl
     return variance
 
 
-def _square(upper: Float, n_column: int) -> torch.Tensor:
+def square(upper: Float, n_column: int) -> torch.Tensor:
     """Symmetric matrices (n, n_column, n_column) from their upper triangles (n, n_column (n_column + 1) / 2)."""
     at = np.triu_indices(n_column)
     place = np.empty((n_column, n_column), np.int64)
@@ -209,7 +210,7 @@ def _weak(base: Float, n_column: int) -> Float:
     return pull
 
 
-def _update_amplitude(linear: LinearModel, amplitude: Float) -> None:
+def update_amplitude(linear: LinearModel, amplitude: Float) -> None:
     """Mean of ln A at the nodes, smooth where few spectra lie; and the scatter about it."""
     ratio, variance, log_z = amplitude
     low, high = np.log1p(linear.grid.z_min), np.log1p(linear.grid.z_max)
@@ -254,7 +255,7 @@ def _turn(linear: LinearModel, moment: Float) -> None:
     linear.table.copy_(torch.from_numpy(table.astype(np.float32)))
 
 
-def _update_errors(linear: LinearModel, sums: _Sums) -> None:
+def update_errors(linear: LinearModel, sums: Sums) -> None:
     """Model error in the rest frame and missing noise in the observed frame, from the residuals' moments."""
     n_node = len(linear.log_sigma_rest)
     top, bottom = (gaussian_filter1d(sums.rest_error[:, i], 16, mode="nearest") for i in (0, 1))

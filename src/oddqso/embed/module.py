@@ -100,13 +100,15 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
 
     @property
     def beta(self) -> float:
-        """Weight of the divergence: it rises from 0 to 1 over the first third."""
+        """Weight of the divergence: it rises from 0 to 1 over the first third; trained weights know it already."""
+        if self.params.start == "finetune":
+            return 1.0
         return min(1.0, (self.epoch + 0.5) / max(self.params.max_epochs / 3, 1))
 
     @property
     def robust(self) -> bool:
-        """Whether outlying pixels are weighted down: in the last third."""
-        return self.epoch >= 2 * self.params.max_epochs / 3
+        """Whether outlying pixels are weighted down: in the last third, and where trained weights are finetuned."""
+        return self.params.start == "finetune" or self.epoch >= 2 * self.params.max_epochs / 3
 
     def rate(self, step: int, n_total: int) -> float:
         """Learning rate: up over the first tenth, then down like a cosine."""
@@ -220,6 +222,13 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         if self.stale >= self.params.patience:
             self.trainer.should_stop = True
         self._save()
+
+    @torch.no_grad()
+    def note_start(self, batches: HeldOut) -> None:
+        """Measure the weights that training starts from: if nothing is better, they are kept."""
+        n_spec, *columns = np.array([_row(batch, self.terms(batch, generator=None)) for batch in batches]).T
+        self.best_loss = float(np.sum(n_spec * columns[0]) / n_spec.sum())
+        self.best = {key: value.clone() for key, value in self.vae.state_dict().items()}
 
     def _save(self) -> None:
         state = {

@@ -1,5 +1,7 @@
 """Settings of the model, of its training and of its use; light, for the command line imports it."""
 
+from typing import Any, Literal
+
 from pydantic import Field, model_validator
 
 from oddqso.params import Params
@@ -62,6 +64,18 @@ class TrainParams(Params):
 
     network: EmbedParams = EmbedParams()
     """The architecture."""
+    start: Literal["scratch", "pretrained", "finetune"] = "scratch"
+    """From nothing; with trained weights as they are; or with trained weights that learn from this run's spectra."""
+    weights: str | None = None
+    """Folder of a trained model to start from; without it the one that is shipped."""
+    finetune_em: int = Field(4, ge=1)
+    """Iterations of the linear components when they start from weights."""
+    finetune_epochs: int = Field(8, ge=1)
+    """Most epochs of the network when it starts from weights."""
+    finetune_rate: float = Field(5e-4, gt=0)
+    """Peak of the learning rate when the network starts from weights."""
+    finetune_width: float = Field(0.05, gt=0)
+    """How far mean and components may leave those of the weights before spectra must say so, relative to the mean."""
     max_spectra: int = Field(30_000, ge=8)
     """Most spectra used; the lowest hashes of TARGETID are kept. Each takes 32 kB of scratch space."""
     min_snr: float = 0.3
@@ -98,6 +112,36 @@ class TrainParams(Params):
     """Epochs without a better held-out loss before training stops; counted in the last third only."""
     n_thread: int = Field(1, ge=1)
     """Threads of the training; more than one wait for each other for longer than they gain where a core is shared."""
+
+    def identity(self) -> dict[str, Any]:
+        """All settings but those of starting from weights where training starts from nothing.
+
+        Examples
+        --------
+        >>> "weights" in TrainParams().identity(), "weights" in TrainParams(start="finetune").identity()
+        (False, True)
+        """
+        content = super().identity()
+        if self.start == "scratch":
+            for name in _OF_WEIGHTS:
+                del content[name]
+        return content
+
+    def finetuned(self) -> "TrainParams":
+        """The same with the schedule of finetuning as that of the training.
+
+        Examples
+        --------
+        >>> TrainParams(finetune_epochs=3).finetuned().max_epochs
+        3
+        """
+        changes = {
+            "n_em": self.finetune_em, "max_epochs": self.finetune_epochs, "learning_rate": self.finetune_rate,
+        }  # fmt: skip
+        return self.model_copy(update=changes)
+
+
+_OF_WEIGHTS = ("start", "weights", "finetune_em", "finetune_epochs", "finetune_rate", "finetune_width")
 
 
 class EncodeParams(Params):

@@ -23,13 +23,14 @@ from oddqso.embed.calibrate import calibrate_rest_error
 from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
 from oddqso.embed.params import TrainParams
+from oddqso.embed.refit import refit
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
+from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, starting_model
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.weights import save_model
 from oddqso.spectra import Spectra
 
-CURVES_NAME = "curves.parquet"
 _CHUNK = 64
 _LADDER = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 
@@ -93,23 +94,31 @@ def _train(
 ) -> None:  # fmt: skip
     report = progress or (lambda message, share: None)
     scratch = out / "scratch"
+    started: dict[str, Any] = {"start": params.start}
     with threads(params.n_thread):
-        data = open_data(scratch, report)
-        vae = _new_vae(params, seed)
-        n_used = _fit_linear(vae, data, params, seed, scratch, report)
+        if params.start == "scratch":
+            data = open_data(scratch, report)
+            vae = _new_vae(params, seed)
+            n_used = _fit_linear(vae, data, params, seed, scratch, report)
+        else:
+            model, started["weights"] = starting_model(params)
+            data = open_data(scratch, report)
+            vae, params = model.vae.train().requires_grad_(True), params.finetuned()
+            n_used = int(model.card["n_component_used"])
+            _refit_linear(vae, data, params, seed, scratch, report)
         curves = _train_network(vae, data, params, seed, scratch, report)
         report("measure", 1.0)
         held_out = np.flatnonzero(data.held_out)
-        some = np.sort(np.random.default_rng([seed, 15]).permutation(held_out)[: params.max_em_spectra // 4])
+        some = _some(held_out, params.max_em_spectra // 4, [seed, 15])
         calibrate_rest_error(vae, HeldOut(data, some, _CHUNK))
         figures = measure(vae, HeldOut(data, held_out, _CHUNK), data.snr[held_out], seed)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
-        "training": params.model_dump(exclude={"network"}), **figures, **about,
+        "training": params.model_dump(exclude={"network"}), **started, **figures, **about,
     }  # fmt: skip
     save_model(vae, facts, out)
     aside = out / (CURVES_NAME + ".new")
-    pq.write_table(pa.Table.from_pylist(curves), aside)
+    pq.write_table(pa.Table.from_pylist(curves, schema=CURVES_SCHEMA), aside)
     aside.replace(out / CURVES_NAME)
     del data
     shutil.rmtree(scratch)
@@ -130,15 +139,8 @@ def _fit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scr
         state = {"done": 0, "n_used": None}
     else:
         vae.linear.load_state_dict(state["linear"])
-    learn, held_out = np.flatnonzero(~data.held_out), np.flatnonzero(data.held_out)
-    learn = np.sort(np.random.default_rng([seed, 5]).permutation(learn)[: params.max_em_spectra])
-    held_out = np.sort(np.random.default_rng([seed, 7]).permutation(held_out)[: params.max_em_spectra // 4])
-
-    def learn_batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]]:
-        by_z = learn[np.argsort(data.z[learn], kind="stable")]  # neighbors share most of the rest frame
-        for first in range(0, len(by_z), _CHUNK):
-            yield data.read(by_z[first : first + _CHUNK])
-
+    learn_batches = _by_redshift(data, _some(np.flatnonzero(~data.held_out), params.max_em_spectra, [seed, 5]))
+    held_out = _some(np.flatnonzero(data.held_out), params.max_em_spectra // 4, [seed, 7])
     for step in range(state["done"], params.n_em):
         report(f"fit components: {step + 1} of {params.n_em}", step / params.n_em)
         basis.fit_step(vae.linear, learn_batches, params.smooth_scale)
@@ -149,6 +151,37 @@ def _fit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scr
         state = {"done": params.n_em, "n_used": n_used, "linear": vae.linear.state_dict()}
         save_aside(state, path)
     return int(state["n_used"])
+
+
+def _refit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress) -> None:
+    """Correct the linear part of trained weights, or take the correction from its checkpoint."""
+    path = scratch / "linear.pt"
+    state = load_aside(path)
+    if state is not None:
+        vae.linear.load_state_dict(state["linear"])
+        return
+    learn = _some(np.flatnonzero(~data.held_out), params.max_em_spectra, [seed, 5])
+    start = vae.linear.table.double().numpy().copy()
+    report("fit components", 0.0)
+    refit(vae.linear, _by_redshift(data, learn), start, params.finetune_width, params.n_em)
+    save_aside({"linear": vae.linear.state_dict()}, path)
+
+
+def _some(index: NDArray[np.int64], n_most: int, key: list[int]) -> NDArray[np.int64]:
+    """At most so many of them at random, in order."""
+    chosen: NDArray[np.int64] = np.sort(np.random.default_rng(key).permutation(index)[:n_most])
+    return chosen
+
+
+def _by_redshift(data: TrainingSet, index: NDArray[np.int64]) -> basis.Batches:
+    """Batches of neighbors in redshift, which share most of the rest frame."""
+
+    def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]]:
+        by_z = index[np.argsort(data.z[index], kind="stable")]
+        for first in range(0, len(by_z), _CHUNK):
+            yield data.read(by_z[first : first + _CHUNK])
+
+    return batches
 
 
 def _choose(vae: Vae, data: TrainingSet, held_out: NDArray[np.int64]) -> int:
@@ -173,8 +206,10 @@ def _train_network(
     """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves."""
     module = VaeModule(vae, params, seed, scratch / "network.pt")
     if not module.resume():
-        learn, held_out = np.flatnonzero(~data.held_out), np.flatnonzero(data.held_out)
-        held_out = np.sort(np.random.default_rng([seed, 9]).permutation(held_out)[: params.epoch_spectra // 4])
+        learn = np.flatnonzero(~data.held_out)
+        held_out = _some(np.flatnonzero(data.held_out), params.epoch_spectra // 4, [seed, 9])
+        if params.start == "finetune" and module.first_epoch == 0:
+            module.note_start(HeldOut(data, held_out, _CHUNK))
         with _quiet():
             trainer = lightning.Trainer(
                 max_epochs=params.max_epochs - module.first_epoch, accelerator="cpu", devices=1, logger=False,

@@ -1,5 +1,6 @@
 """The trained model on disk: ``model.safetensors`` and, beside it, ``model.json``."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from oddqso.embed.params import EmbedParams
 from oddqso.embed.vae import Vae
@@ -57,7 +58,7 @@ class Model:
 
 def save_model(vae: Vae, facts: dict[str, Any], folder: Path) -> None:
     """Write weights and card into ``folder``; ``facts`` are added to the card."""
-    weights = {key: value.detach().contiguous() for key, value in vae.state_dict().items()}
+    weights = {key: value.detach().cpu().contiguous() for key, value in vae.state_dict().items()}
     aside = folder / (WEIGHTS_NAME + ".new")
     save_file(weights, aside)
     aside.replace(folder / WEIGHTS_NAME)
@@ -65,8 +66,14 @@ def save_model(vae: Vae, facts: dict[str, Any], folder: Path) -> None:
         "format": FORMAT,
         "architecture": vae.params.model_dump(),
         "grid": {"n_wave": N_MODEL, "first_angstrom": float(model_grid()[0]), "log_step": LOG_STEP},
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS_NAME).read_bytes()).hexdigest(),
         **facts,
     }
+    write_card(card, folder)
+
+
+def write_card(card: dict[str, Any], folder: Path) -> None:
+    """Write ``model.json`` into ``folder``, whole or not at all."""
     aside = folder / (CARD_NAME + ".new")
     aside.write_text(json.dumps(card, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
     aside.replace(folder / CARD_NAME)
@@ -85,9 +92,13 @@ def load_model(folder: Path) -> Model:
         params = EmbedParams.model_validate(card["architecture"])
     except (ValidationError, KeyError) as error:
         raise DataError(f"{folder / CARD_NAME} describes no architecture that this version knows: {error}") from error
+    active = card.get("active_latents")
+    if not (isinstance(active, list) and all(isinstance(one, int) and 0 <= one < params.n_latent for one in active)):
+        raise DataError(f"{folder / CARD_NAME} does not say which of its {params.n_latent} latents are active")
     path = folder / WEIGHTS_NAME
     try:
-        weights = load_file(path)
+        content = path.read_bytes()
+        weights = load(content)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read ({error}); train the model again") from error
     with torch.random.fork_rng():
@@ -104,6 +115,9 @@ def load_model(folder: Path) -> Model:
     for key, value in weights.items():
         if not bool(torch.isfinite(value).all()):
             raise DataError(f"{path} holds values that are not finite, in {key}; train the model again")
+    digest = hashlib.sha256(content).hexdigest()
+    if card.get("weights_sha256", digest) != digest:
+        raise DataError(f"{path} is not what {CARD_NAME} describes: one of them is damaged or of another model")
     vae.load_state_dict(weights)
     vae.eval().requires_grad_(False)
     return Model(vae, model_grid(), card)

@@ -133,6 +133,8 @@ def _training(results: Results) -> dict[str, Any]:
     return {
         "n_epoch": 1 + max((int(row["epoch"]) for row in rows), default=-1),
         "n_train": card.get("n_train"),
+        "start": card.get("start", "scratch"),
+        "weights": (card.get("weights") or {}).get("sha256"),
         "n_active": len(active) if active is not None else None,
         "last": {split: {k: v for k, v in row.items() if k not in ("split",)} for split, row in last.items()},
     }

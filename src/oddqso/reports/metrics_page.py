@@ -61,6 +61,9 @@ KEYS: Final = {
     "agreement.in_merged.*": "Spectra on this detector's list and on that of the merged score",
     "training.n_epoch": "Epochs of the training",
     "training.n_train": "Spectra that taught the model",
+    "training.start": "scratch, pretrained (trained weights as they are; the figures of training are theirs) or "
+    "finetune (trained weights that learned from this run)",
+    "training.weights": "SHA-256 of the weights that it started from; null from scratch",
     "training.n_active": "Latent units that carry more than 0.1 nat",
     "training.last.*.*": "What the last epoch measured, by split: loss, reconstruction and KL [nat], beta",
     "truth.n_odd": "Simulated surveys only. Objects in the catalog that are not ordinary quasars: planted anomalies, "

@@ -95,7 +95,7 @@ class Runner:
                 "stage": stage.name,
                 "version": stage.version,
                 "seed": self.seed,
-                "params": params.model_dump(mode="json"),
+                "params": params.identity(),
                 "reads": [prints[name] for name in stage.reads],
                 "inventory": stage.inventory(self.input, self.directory.root, params) if stage.inventory else "",
             }

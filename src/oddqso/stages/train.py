@@ -1,4 +1,4 @@
-"""train: the model learns from the strict spectra of the FIT split."""
+"""train: the model learns from the strict spectra of the FIT split, or is taken from trained weights."""
 
 from pathlib import Path
 
@@ -21,11 +21,16 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
     """
     from oddqso.embed.training import train as train_model
 
+    if params.start == "pretrained":
+        from oddqso.embed.starting import adopt
+
+        adopt(params, out)
+        return
     n_teaching = sum(len(teaching(table)) for table in prepared)
     if n_teaching < _MIN_SPECTRA:
         raise DataError(
             f"only {n_teaching} spectra of the FIT split are strict, too few to train on (at least {_MIN_SPECTRA}); "
-            "raise [sample] fit_fraction, lower [prepare] strict_snr_min, or give more spectra"
+            "raise [sample] fit_fraction, lower [prepare] strict_snr_min, give more spectra, or use --pretrained"
         )
 
     def tell(_: str, done: float) -> None:
@@ -34,4 +39,15 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
     train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell)
 
 
-STAGE = Stage("train", kind="gather", reads=("prepare",), function=train, params=TrainParams, resumable=True)
+def inventory(root: Path, run: Path, params: TrainParams) -> str:
+    """The state of the weights that the training starts from."""
+    if params.start == "scratch":
+        return ""
+    from oddqso.embed.starting import weights_state
+
+    return weights_state(params)
+
+
+STAGE = Stage(
+    "train", kind="gather", reads=("prepare",), function=train, params=TrainParams, resumable=True, inventory=inventory
+)

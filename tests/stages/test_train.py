@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from oddqso.embed.params import EmbedParams, TrainParams
+from oddqso.embed.training import train as train_model
+from oddqso.errors import DataError
+from oddqso.runs.files import write_table
+from oddqso.runs.shards import Shards
+from oddqso.runs.stage import Context
+from oddqso.stages.train import STAGE, inventory, train
+from oddqso.testing import make_spectra
+
+SMALL = TrainParams(
+    network=EmbedParams(n_latent=16, n_linear=6, n_channel=8, n_hidden=16), n_em=2, max_epochs=1, finetune_em=1,
+    finetune_epochs=1,
+)  # fmt: skip
+
+
+def _shards(folder: Path, n_spec: int) -> Shards:
+    table = make_spectra(n_spec, seed=3, snr=8.0).to_table()
+    table = table.append_column("SPLIT", [["FIT"] * n_spec]).append_column("STRICT", [[True] * n_spec])
+    write_table(folder / "one.arrow", table)
+    return Shards(folder, ("one",))
+
+
+@pytest.fixture
+def context(tmp_path):
+    return Context(tmp_path, tmp_path, 1, "train")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A small stand-in for shipped weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    spectra = make_spectra(60, seed=5, snr=8.0)
+    train_model(lambda: iter([spectra]), SMALL, 1, folder)
+    return folder
+
+
+def _from(weights: Path, start: str) -> TrainParams:
+    return SMALL.model_copy(update={"start": start, "weights": str(weights)})
+
+
+def _card(folder: Path) -> dict:
+    return json.loads((folder / "model.json").read_text())
+
+
+def test_ten_spectra_are_enough_with_trained_weights(context, weights, tmp_path):
+    shards = _shards(tmp_path / "prepared", 10)
+    with pytest.raises(DataError, match="--pretrained"):
+        train(context, shards, params=SMALL, out=tmp_path / "scratch")
+    train(context, shards, params=_from(weights, "pretrained"), out=tmp_path / "out")
+    assert _card(tmp_path / "out")["start"] == "pretrained"
+
+
+@pytest.mark.parametrize("start", ["scratch", "finetune"])
+def test_the_card_says_where_it_started(context, weights, tmp_path, start):
+    shards = _shards(tmp_path / "prepared", 40)
+    out = tmp_path / "out"
+    out.mkdir()
+    train(context, shards, params=_from(weights, start), out=out)
+    assert _card(out)["start"] == start
+
+
+def test_the_weights_are_part_of_the_fingerprint_where_they_matter(weights, tmp_path):
+    assert inventory(tmp_path, tmp_path, SMALL) == ""
+    assert len(inventory(tmp_path, tmp_path, _from(weights, "finetune"))) == 128
+    assert STAGE.inventory is inventory
+    assert SMALL.identity() == _from(weights, "scratch").identity()
+    assert SMALL.identity() != _from(weights, "finetune").identity()
