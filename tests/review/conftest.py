@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,9 @@ import pytest
 from oddqso.catalog.columns import catalog_columns
 from oddqso.config import Settings
 from oddqso.reports.results import SpectrumView
+from oddqso.runs.files import read_table, write_table
+from oddqso.score.latents import ActiveUnits
+from oddqso.spectra.columns import matrix_column, matrix_from
 from oddqso.spectra.grid import native_grid
 
 N = 120
@@ -77,6 +81,45 @@ def _view(target_id: int) -> SpectrumView:
     ivar[100:110] = 0
     flux = (model + 0.5 * rng.normal(size=len(wave))).astype(np.float32)
     return SpectrumView(target_id, 1.5, wave, flux, ivar, model, 0.1 * model)
+
+
+@pytest.fixture(scope="session")
+def mapped_run(made_run, tmp_path_factory) -> Path:
+    """The made run with latent vectors in two shards, rows in an order of their own; 4 of 6 units are active."""
+    run = tmp_path_factory.mktemp("mapped") / "mapped"
+    shutil.copytree(made_run, run)
+    rng = np.random.default_rng(2)
+    target_id = rng.permutation(np.arange(FIRST, FIRST + N))
+    latent = rng.normal(size=(N, 6)).astype(np.float32) * np.array([3, 2, 1, 1, 0.01, 0.01], np.float32)
+    shards = {"a": slice(0, 50), "b": slice(50, N)}
+    for name, rows in shards.items():
+        table = pa.table({"TARGETID": target_id[rows], "LATENT": matrix_column(latent[rows])})
+        write_table(run / f"embed/{name}.arrow", table)
+    manifest = {"stage": "embed", "fingerprint": "fedcba9876543210", "reads": {}}
+    manifest["shards"] = [{"name": name, "n_rows": rows.stop - rows.start} for name, rows in shards.items()]
+    (run / "embed/manifest.json").write_text(json.dumps(manifest))
+    (run / "fit").mkdir()
+    (run / "fit/manifest.json").write_text(json.dumps({"stage": "fit", "fingerprint": "00", "shards": []}))
+    units = ActiveUnits(np.arange(4), np.array([0.0, 1, 0, 0]), np.array([3.0, 2, 1, 1]), 6)
+    np.savez(run / "fit/KNN.npz", **units.to_arrays())
+    files = pa.table(
+        {"TARGETID": target_id, "FILE": ["coadd-main-dark-1.fits"] * N, "SHARD": ["a"] * 50 + ["b"] * (N - 50)}
+    )
+    (run / "sample").mkdir()
+    pq.write_table(files, run / "sample/sample.parquet")
+    return run
+
+
+@pytest.fixture(scope="session")
+def latents_of(mapped_run):
+    """Standardized active latents by TARGETID, straight from the files."""
+    found = {}
+    for name in ("a", "b"):
+        table = read_table(mapped_run / f"embed/{name}.arrow")
+        latent = matrix_from(table, "LATENT")[:, :4].astype(np.float64)
+        values = (latent - [0, 1, 0, 0]) / [3, 2, 1, 1]
+        found |= dict(zip(table["TARGETID"].to_pylist(), values, strict=True))
+    return found
 
 
 class Clock:
