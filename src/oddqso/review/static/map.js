@@ -1,7 +1,7 @@
 // The latent map: counts and colors by view from the server, single objects when few are in sight, lasso and box.
 import { get, post } from "./api.js";
 import { View, gestures } from "./map_view.js";
-import { MARKS, drawGrid, drawMark, drawPoints, drawRamp, floats, ramp } from "./map_draw.js";
+import { MARKS, decoded, drawGrid, drawMark, drawPoints, drawRamp, floats } from "./map_draw.js";
 
 const CELL_PX = 4; // width of a cell on the screen
 const FEW = 2500; // at most so many single objects are drawn
@@ -38,7 +38,7 @@ async function load() {
     return ask(0);
   }
   state.limits = found.limits;
-  state.grid = { ...found, counts: found.counts, image: null };
+  state.grid = decoded(found);
   state.points = found.n_view > 0 && found.n_view <= FEW ? await loadPoints(edges) : null;
   if (mine !== asked) return;
   tellLayers(found.layers);
@@ -123,7 +123,8 @@ function tellLayers(layers) {
 
 function tellLegend() {
   const { layer, layers } = state.grid;
-  byId("legend-name").textContent = layers.find((one) => one.name === layer)?.title ?? layer;
+  const { title, rule } = layers.find((one) => one.name === layer) ?? { title: layer, rule: "" };
+  byId("legend-name").textContent = rule && !state.points ? `${title}, ${rule} in each cell` : title;
   drawRamp(byId("ramp"), layer === "count", getComputedStyle(canvas).color);
   const shown = layer === "count" ? ["1", state.grid.largest.toLocaleString("en")] : state.limits?.map((x) => x.toPrecision(3));
   byId("low").textContent = shown?.[0] ?? "";

@@ -23,9 +23,10 @@ function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-// Color of a share of 1, as [r, g, b].
-export function ramp(share) {
-  const place = Math.min(1, Math.max(0, share)) * (CIVIDIS.length - 1);
+// Color of a share of 1, as [r, g, b]: what is larger stands out more from the ground, dark or light.
+function ramp(share, ink) {
+  const kept = Math.min(1, Math.max(0, share));
+  const place = (isLight(ink) ? kept : 1 - kept) * (CIVIDIS.length - 1);
   const first = Math.min(CIVIDIS.length - 2, Math.floor(place));
   return CIVIDIS[first].map((value, k) => value + (place - first) * (CIVIDIS[first + 1][k] - value));
 }
@@ -35,14 +36,20 @@ function rgb(color) {
   return found ? found.slice(0, 3).map(Number) : [0, 0, 0];
 }
 
+const isLight = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b > 128;
+
 const shareOf = (value, limits) => (limits && limits[1] > limits[0] ? (value - limits[0]) / (limits[1] - limits[0]) : 0.5);
+
+// A grid as the server sends it, its arrays decoded.
+export function decoded(grid) {
+  const number = new Uint16Array(bytes(grid.counts).buffer);
+  const largest = number.reduce((most, n) => Math.max(most, n), 1);
+  return { ...grid, number, largest, shades: grid.values ? floats(grid.values) : null, image: null };
+}
 
 // Make the picture of a grid once: counts as strength, a layer as color.
 function picture(grid, limits, ink) {
   const { nx, ny } = grid;
-  grid.number = new Uint16Array(bytes(grid.counts).buffer);
-  grid.shades = grid.values ? floats(grid.values) : null;
-  grid.largest = grid.number.reduce((most, n) => Math.max(most, n), 1);
   const image = new ImageData(nx, ny);
   const full = Math.log1p(grid.largest);
   for (let j = 0; j < ny; j++) {
@@ -52,7 +59,7 @@ function picture(grid, limits, ink) {
       if (!n) continue;
       const strength = Math.log1p(n) / full;
       const known = grid.shades && Number.isFinite(grid.shades[cell]);
-      const color = known ? ramp(shareOf(grid.shades[cell], limits)) : ink;
+      const color = known ? ramp(shareOf(grid.shades[cell], limits), ink) : ink;
       const alpha = grid.shades ? (known ? 0.55 + 0.45 * strength : 0.1) : 0.15 + 0.85 * strength;
       image.data.set([...color, 255 * alpha], 4 * ((ny - 1 - j) * nx + i));
     }
@@ -75,13 +82,14 @@ export function drawGrid(context, view, grid, limits, ink, strength) {
 
 export function drawPoints(context, view, points, limits, ink) {
   const radius = points.x.length > 800 ? 2.2 : 3.2;
+  const ground = rgb(ink);
   context.save();
   context.strokeStyle = ink;
   context.lineWidth = 0.5;
   for (let i = points.x.length - 1; i >= 0; i--) { // the oddest come first, and are drawn last
     const [x, y] = view.screen(points.x[i], points.y[i]);
     const known = points.values && Number.isFinite(points.values[i]);
-    context.fillStyle = known ? `rgb(${ramp(shareOf(points.values[i], limits)).join(" ")})` : ink;
+    context.fillStyle = known ? `rgb(${ramp(shareOf(points.values[i], limits), ground).join(" ")})` : ink;
     context.globalAlpha = points.values && !known ? 0.3 : 0.9;
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -96,7 +104,7 @@ export function drawRamp(canvas, plain, ink) {
   const [w, h] = [canvas.width, canvas.height];
   context.clearRect(0, 0, w, h);
   for (let x = 0; x < w; x++) {
-    context.fillStyle = plain ? ink : `rgb(${ramp(x / (w - 1)).join(" ")})`;
+    context.fillStyle = plain ? ink : `rgb(${ramp(x / (w - 1), rgb(ink)).join(" ")})`;
     context.globalAlpha = plain ? 0.15 + 0.85 * x / (w - 1) : 1;
     context.fillRect(x, 0, 1, h);
   }
