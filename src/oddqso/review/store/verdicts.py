@@ -148,8 +148,9 @@ class Verdicts:
         return self._table(sa.select(placed).where(placed.c.place == 1).subquery(), reviewer, None)
 
     def _table(self, view: sa.FromClause, reviewer: str | None, target_id: int | None) -> pa.Table:
+        named = {"TARGETID": view.c.target_id, "REVIEWER": reviewers.c.name}
         query = (
-            sa.select(view, reviewers.c.name.label("reviewer"))
+            sa.select(*(named[name] if name in named else view.c[name.lower()] for name in CURRENT_SCHEMA.names))
             .join(reviewers, reviewers.c.id == view.c.reviewer_id)
             .order_by(view.c.target_id, view.c.id)
         )
@@ -158,11 +159,10 @@ class Verdicts:
         if target_id is not None:
             query = query.where(view.c.target_id == target_id)
         with self.database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        source = {"TARGETID": "target_id"}
-        columns = {name: [row[source.get(name, name.lower())] for row in rows] for name in CURRENT_SCHEMA.names}
-        columns["TAGS"] = [json.loads(tags) for tags in columns["TAGS"]]
-        return pa.table(columns, schema=CURRENT_SCHEMA)
+            rows = connection.execute(query).all()
+        columns = dict(zip(CURRENT_SCHEMA.names, zip(*rows, strict=True), strict=True)) if rows else {}
+        columns["TAGS"] = tuple([] if tags == "[]" else json.loads(tags) for tags in columns.get("TAGS", ()))
+        return pa.table({name: columns.get(name, ()) for name in CURRENT_SCHEMA.names}, schema=CURRENT_SCHEMA)
 
     def labels(self, target_id: int | None = None) -> list[Label]:
         """What is held of each object with a verdict, all reviewers together, by TARGETID.

@@ -11,57 +11,54 @@ _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 STANDING = """
 CREATE VIEW standing_verdicts AS
 SELECT v.* FROM verdicts v WHERE v.undoes IS NULL AND (
-  WITH RECURSIVE chain(id) AS (
-    SELECT u.id FROM verdicts u WHERE u.undoes = v.id
-    UNION ALL SELECT u.id FROM verdicts u JOIN chain ON u.undoes = chain.id
-  ) SELECT count(*) FROM chain) % 2 = 0
+  NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undoes = v.id) OR (
+    WITH RECURSIVE chain(id) AS (
+      SELECT u.id FROM verdicts u WHERE u.undoes = v.id
+      UNION ALL SELECT u.id FROM verdicts u JOIN chain ON u.undoes = chain.id
+    ) SELECT count(*) FROM chain) % 2 = 0)
 """
 """Each entry is undone at most once, so what undoes what is a chain: a verdict stands if its length is even."""
 
 CURRENT = """
 CREATE VIEW current_verdicts AS
-SELECT id, client_id, reviewer_id, time, target_id, verdict, subtype, interest, confidence, z, comment, tags, flagged,
-  queue, seconds, undoes, settles
-FROM (
-  SELECT s.*, row_number() OVER (PARTITION BY reviewer_id, target_id ORDER BY id DESC) AS place
-  FROM standing_verdicts s WHERE NOT settles
-) AS placed WHERE place = 1
+SELECT s.* FROM standing_verdicts s WHERE NOT s.settles AND NOT EXISTS (
+  SELECT 1 FROM standing_verdicts l
+  WHERE l.target_id = s.target_id AND l.reviewer_id = s.reviewer_id AND l.id > s.id AND NOT l.settles)
 """
 
 LABELS = """
 CREATE VIEW labels AS
-WITH settled AS (
-  SELECT target_id, verdict, subtype, z FROM (
-    SELECT s.*, row_number() OVER (PARTITION BY target_id ORDER BY id DESC) AS place
-    FROM standing_verdicts s WHERE settles
-  ) AS placed WHERE place = 1
-), said AS (
-  SELECT target_id, count(*) AS n_reviewers, avg(interest) AS interest,
-    count(*) FILTER (WHERE verdict <> 'UNSURE') AS n_sure,
-    count(DISTINCT verdict) FILTER (WHERE verdict <> 'UNSURE') AS n_words,
-    max(verdict) FILTER (WHERE verdict <> 'UNSURE') AS word,
-    count(DISTINCT subtype) FILTER (WHERE verdict <> 'UNSURE') AS n_subtypes,
-    max(subtype) FILTER (WHERE verdict <> 'UNSURE') AS subtype,
-    max(id) FILTER (WHERE z IS NOT NULL) AS with_z
-  FROM current_verdicts GROUP BY target_id
-), everything AS (
-  SELECT target_id FROM said UNION SELECT target_id FROM settled
+WITH held AS (
+  SELECT id, target_id, verdict, subtype, interest, z, settles FROM current_verdicts
+  UNION ALL
+  SELECT id, target_id, verdict, subtype, interest, z, settles FROM standing_verdicts s
+  WHERE s.settles AND NOT EXISTS (
+    SELECT 1 FROM standing_verdicts l WHERE l.target_id = s.target_id AND l.id > s.id AND l.settles)
+), told AS (
+  SELECT target_id,
+    count(*) FILTER (WHERE settles) AS n_settled,
+    max(verdict) FILTER (WHERE settles) AS settled_verdict,
+    max(subtype) FILTER (WHERE settles) AS settled_subtype,
+    max(z) FILTER (WHERE settles) AS settled_z,
+    count(*) FILTER (WHERE NOT settles) AS n_reviewers,
+    avg(interest) FILTER (WHERE NOT settles) AS interest,
+    count(*) FILTER (WHERE NOT settles AND verdict <> 'UNSURE') AS n_sure,
+    count(DISTINCT verdict) FILTER (WHERE NOT settles AND verdict <> 'UNSURE') AS n_words,
+    max(verdict) FILTER (WHERE NOT settles AND verdict <> 'UNSURE') AS word,
+    count(DISTINCT subtype) FILTER (WHERE NOT settles AND verdict <> 'UNSURE') AS n_subtypes,
+    max(subtype) FILTER (WHERE NOT settles AND verdict <> 'UNSURE') AS subtype,
+    max(id) FILTER (WHERE NOT settles AND z IS NOT NULL) AS with_z
+  FROM held GROUP BY target_id
 )
-SELECT e.target_id,
-  CASE WHEN t.target_id IS NOT NULL THEN t.verdict WHEN s.n_words > 1 THEN NULL ELSE coalesce(s.word, 'UNSURE') END
-    AS verdict,
-  CASE WHEN t.target_id IS NOT NULL THEN t.subtype WHEN s.n_words = 1 AND s.n_subtypes = 1 THEN s.subtype END
-    AS subtype,
-  s.interest AS interest,
-  coalesce(t.z, v.z) AS z,
-  coalesce(s.n_reviewers, 0) AS n_reviewers,
-  CASE WHEN t.target_id IS NOT NULL THEN 'settled' WHEN s.n_words > 1 THEN 'disputed' WHEN s.n_sure > 1 THEN 'agreed'
-    ELSE 'single' END AS state
-FROM everything e
-LEFT JOIN settled t ON t.target_id = e.target_id
-LEFT JOIN said s ON s.target_id = e.target_id
-LEFT JOIN verdicts v ON v.id = s.with_z
+SELECT t.target_id,
+  CASE WHEN n_settled > 0 THEN settled_verdict WHEN n_words < 2 THEN coalesce(word, 'UNSURE') END AS verdict,
+  CASE WHEN n_settled > 0 THEN settled_subtype WHEN n_words = 1 AND n_subtypes = 1 THEN t.subtype END AS subtype,
+  t.interest, coalesce(settled_z, v.z) AS z, n_reviewers,
+  CASE WHEN n_settled > 0 THEN 'settled' WHEN n_words > 1 THEN 'disputed' WHEN n_sure > 1 THEN 'agreed' ELSE 'single'
+    END AS state
+FROM told t LEFT JOIN verdicts v ON v.id = t.with_z
 """
+"""At most one row of an object settles it, so its maxima are that row's values."""
 
 SQLITE_GUARD = """
 CREATE TRIGGER {table}_no_{action} BEFORE {action} ON {table}
