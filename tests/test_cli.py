@@ -5,7 +5,10 @@ import pytest
 
 import oddqso
 
-HEAVY = ("torch", "lightning", "numba", "astropy", "matplotlib", "sklearn", "scipy")
+HEAVY = (
+    "torch", "lightning", "numba", "astropy", "matplotlib", "sklearn", "scipy", "fastapi", "sqlalchemy", "alembic",
+    "argon2", "umap",
+)  # fmt: skip
 
 
 def oddqso_command(*words: object) -> subprocess.CompletedProcess[str]:
