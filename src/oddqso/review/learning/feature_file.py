@@ -46,9 +46,9 @@ class Source(Protocol):
         """Their places in the catalog, -1 for one that is not in it."""
 
 
-def read_features(source: Source) -> Features | None:
+def read_features(source: Source, folder: Path | None = None) -> Features | None:
     """The features that were computed before; None if there are none for this catalog and model."""
-    path = _path(source.directory)
+    path = _path(source.directory, folder)
     if not path.with_suffix(".json").exists():
         return None
     names = tuple(read_json(path.with_suffix(".json"))["names"])
@@ -61,7 +61,9 @@ def read_features(source: Source) -> Features | None:
     return Features(names, values)
 
 
-def compute_features(source: Source, advance: Callable[[float], None] = lambda share: None) -> Features:
+def compute_features(
+    source: Source, advance: Callable[[float], None] = lambda share: None, folder: Path | None = None
+) -> Features:
     """Compute all features, keep them, and give them back memory-mapped.
 
     Parameters
@@ -70,6 +72,8 @@ def compute_features(source: Source, advance: Callable[[float], None] = lambda s
         The run; its stages prepare and embed must be there.
     advance : callable
         Is told the share that is done, 0 to 1; what it raises ends the computation.
+    folder : Path, optional
+        Where they are kept; ``review`` in the run by default.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def compute_features(source: Source, advance: Callable[[float], None] = lambda s
     StoreError
         If a file cannot be read or written.
     """
-    directory, path = source.directory, _path(source.directory)
+    directory, path = source.directory, _path(source.directory, folder)
     prepared, embedded = directory.shards("prepare"), directory.shards("embed")
     known, units = catalog_features(source.columns), _active_units(directory)
     names = (*known.names, *NAMES, *(f"latent {unit}" for unit in units["unit"].tolist()))
@@ -130,10 +134,10 @@ def _active_units(directory: RunDirectory) -> Mapping[str, NDArray[Any]]:
     return {"unit": np.zeros(0, np.int64), "center": np.zeros(0), "width": np.ones(0)}
 
 
-def _path(directory: RunDirectory) -> Path:
+def _path(directory: RunDirectory, folder: Path | None) -> Path:
     made = {stage: (directory.manifest(stage) or {}).get("fingerprint", "") for stage in _STAGES}
     key = hashlib.sha256(json.dumps([VERSION, made], sort_keys=True).encode()).hexdigest()[:16]
-    return directory.root / "review" / f"features-{key}.npy"
+    return (folder or directory.root / "review") / f"features-{key}.npy"
 
 
 def _remove_others(kept: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.review.learning.feature_file import Source, compute_features, read_features
-from oddqso.review.learning.features import catalog_features
+from oddqso.review.learning.features import Features, catalog_features
 from oddqso.review.learning.judging import judge, judge_rest
 from oddqso.review.learning.params import LearningParams
 from oddqso.review.learning.ranking import screen
@@ -60,6 +60,14 @@ class Learner:
             thread = threading.Thread(target=work, name=f"learning-{work.__name__.strip('_')}", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def take_features(self, features: Features) -> None:
+        """Work with these features, of all objects in the catalog's order, rather than compute them."""
+        with self._changed:
+            state = self._state
+            state.features, state.complete, state.share = features, True, 1.0
+            state.wanted.update(dict.fromkeys(state.learned))
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop, and wait until what is under way has stopped."""
@@ -193,6 +201,8 @@ class Learner:
                 if self._state.closed:
                     raise _Interrupted
 
+        if self._state.complete:
+            return
         try:
             features = read_features(self.source)
             if features is None:
@@ -209,11 +219,7 @@ class Learner:
                 self._state.features_error = str(error) or type(error).__name__
                 self._changed.notify_all()
             return
-        with self._changed:
-            state = self._state
-            state.features, state.complete, state.share = features, True, 1.0
-            state.wanted.update(dict.fromkeys(state.learned))
-            self._changed.notify_all()
+        self.take_features(features)
 
     def _work(self) -> None:
         while (task := self._next_task()) is not None:
