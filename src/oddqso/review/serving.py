@@ -1,8 +1,10 @@
 """Serve a room: one process, one port, and a clean end."""
 
-import logging
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -62,5 +64,19 @@ def serve(room: Room, listening: socket.socket, begun: Callable[[], None], proxy
         ws="none",
         limit_concurrency=512,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.Server(config).run(sockets=[listening])
+    with _ending_is_no_error():
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _ending_is_no_error() -> Iterator[None]:
+    """To be told to end is how serving ends: the server passes the signal on when it is done, and here it stops."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
