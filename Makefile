@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench-ingest bench-realism bench-discovery docs clean
+.PHONY: demo test test-browser lint bench-ingest bench-realism bench-discovery bench-review docs clean
 
 ## run the main job on a small simulated survey (runs/demo)
 demo: $(VENV)/.core
@@ -13,6 +13,10 @@ demo: $(VENV)/.core
 ## check the code and pass the tests
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+## the tests that need Chromium, alone; `make test` has them, too, where it is installed
+test-browser: $(VENV)/.dev
+	$(BIN)/python -m pytest -m browser tests
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks docs
@@ -29,6 +33,9 @@ bench-ingest: $(VENV)/.dev
 
 bench-discovery: $(VENV)/.bench
 	$(BIN)/python benchmarks/discovery.py
+
+bench-review: $(VENV)/.bench
+	$(BIN)/python benchmarks/review.py
 
 ## make the reference pages and the tutorial again
 docs: $(VENV)/.dev

@@ -1,7 +1,26 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+CHROMIUM = os.environ.get("ODDQSO_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+"""The browser of the tests marked ``browser``; they are skipped where there is none."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a browser where there is none."""
+    if CHROMIUM is None:
+        skip = pytest.mark.skip(reason="needs Chromium: install it, or name it by ODDQSO_CHROMIUM")
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser."""
+    return str(CHROMIUM)
 
 
 @pytest.fixture(scope="session")
