@@ -41,7 +41,7 @@ def map_path(directory: RunDirectory) -> Path:
 def read_map(directory: RunDirectory, params: MapParams, target_id: NDArray[np.int64]) -> LatentMap | None:
     """The map of a run, rows as in ``target_id``; None if there is none, or one of another model."""
     try:
-        with np.load(map_path(directory)) as kept:
+        with map_path(directory).open("rb") as file, np.load(file) as kept:
             if str(kept["key"]) != map_key(directory, params):
                 return None
             ids, xy, kind = kept["target_id"], kept["xy"], str(kept["kind"])
