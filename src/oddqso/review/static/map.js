@@ -39,6 +39,7 @@ async function load() {
   }
   state.limits = found.limits;
   state.grid = decoded(found);
+  state.grid.rule = found.layers.find((one) => one.name === found.layer)?.rule ?? "";
   state.points = found.n_view > 0 && found.n_view <= FEW ? await loadPoints(edges) : null;
   if (mine !== asked) return;
   tellLayers(found.layers);
@@ -78,7 +79,7 @@ function draw() {
   }
   const outline = state.drawing ?? state.lasso;
   if (outline) drawOutline(outline, ink);
-  if (document.activeElement === canvas) drawMiddle(ink);
+  if (canvas.matches(":focus-visible")) drawMiddle(ink);
 }
 
 function drawOutline(corners, ink) {
@@ -125,7 +126,7 @@ function tellLegend() {
   const { layer, layers } = state.grid;
   const { title, rule } = layers.find((one) => one.name === layer) ?? { title: layer, rule: "" };
   byId("legend-name").textContent = rule && !state.points ? `${title}, ${rule} in each cell` : title;
-  drawRamp(byId("ramp"), layer === "count", getComputedStyle(canvas).color);
+  drawRamp(byId("ramp"), layer === "count", getComputedStyle(canvas).color, state.points ? "" : rule);
   const shown = layer === "count" ? ["1", state.grid.largest.toLocaleString("en")] : state.limits?.map((x) => x.toPrecision(3));
   byId("low").textContent = shown?.[0] ?? "";
   byId("high").textContent = shown ? `${shown[1]}${layer === "count" ? " a cell, logarithmic" : ""}` : "unknown";
@@ -289,6 +290,12 @@ byId("box-view").addEventListener("click", () => {
   for (const [name, value] of Object.entries(view.limits())) byId("box").elements[name].value = value.toFixed(3);
 });
 new ResizeObserver(() => { if (view.known) { view.resize(); draw(); ask(); } }).observe(canvas);
+new MutationObserver(() => { // dark or light
+  if (!state.grid) return;
+  state.grid.image = null;
+  tellLegend();
+  draw();
+}).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
 tellMarks();
 changeTool("pan");

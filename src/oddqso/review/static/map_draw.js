@@ -47,6 +47,9 @@ export function decoded(grid) {
   return { ...grid, number, largest, shades: grid.values ? floats(grid.values) : null, image: null };
 }
 
+// Where the largest of a cell is shown, what is small recedes.
+const fading = (rule, share) => (rule === "largest" ? 0.2 + 0.8 * Math.min(1, Math.max(0, share)) : 1);
+
 // Make the picture of a grid once: counts as strength, a layer as color.
 function picture(grid, limits, ink) {
   const { nx, ny } = grid;
@@ -59,8 +62,9 @@ function picture(grid, limits, ink) {
       if (!n) continue;
       const strength = Math.log1p(n) / full;
       const known = grid.shades && Number.isFinite(grid.shades[cell]);
-      const color = known ? ramp(shareOf(grid.shades[cell], limits), ink) : ink;
-      const alpha = grid.shades ? (known ? 0.55 + 0.45 * strength : 0.1) : 0.15 + 0.85 * strength;
+      const share = known ? shareOf(grid.shades[cell], limits) : 0;
+      const color = known ? ramp(share, ink) : ink;
+      const alpha = !grid.shades ? 0.15 + 0.85 * strength : !known ? 0.1 : fading(grid.rule, share) * (0.6 + 0.4 * strength);
       image.data.set([...color, 255 * alpha], 4 * ((ny - 1 - j) * nx + i));
     }
   }
@@ -90,7 +94,7 @@ export function drawPoints(context, view, points, limits, ink) {
     const [x, y] = view.screen(points.x[i], points.y[i]);
     const known = points.values && Number.isFinite(points.values[i]);
     context.fillStyle = known ? `rgb(${ramp(shareOf(points.values[i], limits), ground).join(" ")})` : ink;
-    context.globalAlpha = points.values && !known ? 0.3 : 0.9;
+    context.globalAlpha = points.values && !known ? 0.3 : 0.95;
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.fill();
@@ -99,13 +103,13 @@ export function drawPoints(context, view, points, limits, ink) {
   context.restore();
 }
 
-export function drawRamp(canvas, plain, ink) {
+export function drawRamp(canvas, plain, ink, rule) {
   const context = canvas.getContext("2d");
   const [w, h] = [canvas.width, canvas.height];
   context.clearRect(0, 0, w, h);
   for (let x = 0; x < w; x++) {
     context.fillStyle = plain ? ink : `rgb(${ramp(x / (w - 1), rgb(ink)).join(" ")})`;
-    context.globalAlpha = plain ? 0.15 + 0.85 * x / (w - 1) : 1;
+    context.globalAlpha = plain ? 0.15 + 0.85 * x / (w - 1) : fading(rule, x / (w - 1));
     context.fillRect(x, 0, 1, h);
   }
   context.globalAlpha = 1;
