@@ -142,6 +142,31 @@ def test_who_is_not_there_or_disabled_says_nothing(store, say):
         store.add_verdict(ada.id, say(7, "KNOWN"))
 
 
+def test_numbers_and_words_that_no_database_keeps_are_refused_by_both(store):
+    ada, huge = store.add_reviewer("ada"), 2**70
+    for act in (
+        lambda: store.undo(ada.id, huge, "undoing-1"),
+        lambda: store.undo(huge, 1, "undoing-1"),
+        lambda: store.verdicts(target_id=huge),
+        lambda: store.verdicts(since_id=huge),
+        lambda: store.verdicts(limit=-1),
+        lambda: store.delete_filter(ada.id, huge),
+        lambda: store.revoke_token(huge),
+        lambda: store.set_role(huge, "lead"),
+        lambda: store.remove_gold(huge, "ada"),
+        lambda: store.unassign([1], ada.id, "\ud800", "ada"),
+    ):
+        with pytest.raises(DataError):
+            act()
+
+
+def test_a_word_that_nobody_bears_finds_nothing(store, say):
+    store.add_verdict(store.add_reviewer("ada").id, say(7, "KNOWN"))
+    for name in ("bob", "", "x' OR '1'='1", "%"):
+        assert store.verdicts(reviewer=name) == []
+        assert store.current(reviewer=name).num_rows == 0
+
+
 def test_labels_follow_those_who_agree_and_the_lead_who_settles(store, say):
     people = [store.add_reviewer(name) for name in ("ada", "bob", "cleo")]
     ada, bob, cleo = (one.id for one in people)

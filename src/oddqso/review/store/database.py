@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import DataError as DatabaseDataError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from oddqso.errors import ConfigError, ConflictError, StoreError
+from oddqso.errors import ConfigError, ConflictError, DataError, StoreError
 
 _ONE_WRITER = 0x6F64_6471  # "oddq": the advisory lock of PostgreSQL that makes writes come one after another
 _WAIT_SECONDS = 30
@@ -45,6 +46,8 @@ class Database:
 
         Raises
         ------
+        DataError
+            If the database cannot keep a number or a text.
         StoreError
             If the database refuses.
         """
@@ -58,6 +61,8 @@ class Database:
 
         Raises
         ------
+        DataError
+            If the database cannot keep a number or a text.
         ConflictError
             If it contradicts what is stored.
         StoreError
@@ -72,6 +77,8 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
+        except (DatabaseDataError, OverflowError, UnicodeEncodeError) as error:
+            raise DataError(f"{self.where} cannot keep that: {_reason(error)}") from error
         except IntegrityError as error:
             raise ConflictError(f"{self.where} refused: {_reason(error)}") from error
         except SQLAlchemyError as error:
@@ -157,7 +164,7 @@ def _postgres(address: sa.URL) -> Database:
     return Database(engine, address.render_as_string())
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """The database's own words, without the statement."""
     said = str(getattr(error, "orig", None) or error).strip()
     return said.splitlines()[0] if said else type(error).__name__

@@ -11,6 +11,7 @@ from oddqso.errors import DataError
 LONGEST_COMMENT, LONGEST_WORD, LONGEST_SPEC = 4000, 64, 16_000
 """Characters of a comment, of a name or tag, and of a saved filter."""
 MOST_TAGS = 32
+MAX_INT64 = 2**63 - 1
 
 _CLIENT_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
@@ -90,7 +91,7 @@ def checked_target_id(value: int) -> int:
     >>> checked_target_id(-39627)
     -39627
     """
-    return checked_int(value, "target_id", -(2**63), 2**63 - 1)
+    return checked_int(value, "target_id", -MAX_INT64 - 1, MAX_INT64)
 
 
 def checked_float(value: float, what: str, low: float, high: float) -> float:

@@ -14,7 +14,7 @@ from oddqso.review.store.audit import note
 from oddqso.review.store.database import Database
 from oddqso.review.store.records import Counts, Label, NewVerdict, StoredVerdict
 from oddqso.review.store.tables import current_verdicts, labels, reviewers, standing_verdicts, verdicts
-from oddqso.review.store.text import checked_client_id
+from oddqso.review.store.text import MAX_INT64, checked_client_id, checked_int, checked_target_id
 from oddqso.review.store.times import stamp
 
 CURRENT_SCHEMA = pa.schema(
@@ -115,10 +115,18 @@ class Verdicts:
             Only those after an entry.
         limit : int, optional
             At most so many.
+
+        Raises
+        ------
+        DataError
+            For a number that is no id or no limit.
         """
+        checked_int(since_id, "since_id", 0, MAX_INT64)
+        if limit is not None:
+            checked_int(limit, "limit", 0, MAX_INT64)
         query = _entries().where(verdicts.c.id > since_id).order_by(verdicts.c.id).limit(limit)
         if target_id is not None:
-            query = query.where(verdicts.c.target_id == target_id)
+            query = query.where(verdicts.c.target_id == checked_target_id(target_id))
         if reviewer is not None:
             query = query.where(reviewers.c.name_key == reviewer.casefold())
         with self.database.reading() as connection:
