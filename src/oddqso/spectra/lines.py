@@ -45,6 +45,16 @@ LINES: Final = (
 )
 """Lines worth a label, by wavelength."""
 
+# Morton 2003, ApJS 149, 205; in vacuum.
+ABSORPTION_LINES: Final = (
+    ("Si II", 1260.42), ("O I", 1302.17), ("C II", 1334.53), ("Si IV", 1393.76), ("Si IV", 1402.77), ("Si II", 1526.71),
+    ("C IV", 1548.20), ("C IV", 1550.78), ("Fe II", 1608.45), ("Al II", 1670.79), ("Al III", 1854.72),
+    ("Al III", 1862.79), ("Fe II", 2344.21), ("Fe II", 2374.46), ("Fe II", 2382.76), ("Fe II", 2586.65),
+    ("Fe II", 2600.17), ("Mg II", 2796.35), ("Mg II", 2803.53), ("Mg I", 2852.96), ("Ca II", 3934.77),
+    ("Ca II", 3969.59), ("Na I", 5891.58), ("Na I", 5897.56),
+)  # fmt: skip
+"""Lines that gas in front absorbs: ion and wavelength [Angstrom]."""
+
 LYMAN_ALPHA_ANGSTROM: Final = 1215.67
 
 SKY_LINES_ANGSTROM: Final = (

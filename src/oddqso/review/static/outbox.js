@@ -7,6 +7,7 @@ import { meta, Problem, request, showProblem } from "./api.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8_000;
+const IDS_KEPT = 500;
 /** Answers that a second try does not change. */
 const FINAL = new Set([400, 404, 405, 409, 413, 422]);
 
@@ -26,6 +27,7 @@ class Outbox extends EventTarget {
     const owner = `${meta("run")}:${meta("reviewer")}`;
     this.prefix = `oddqso-outbox:${owner}:`;
     this.refused = `oddqso-refused:${owner}:`;
+    this.known = `oddqso-ids:${owner}`; // client_id -> id of what was stored last
     this.waiting = new Map(); // client_id -> {resolve, reject} of this page
     this.spare = new Map(); // entries where localStorage is full or forbidden
     this.sending = false;
@@ -114,9 +116,10 @@ class Outbox extends EventTarget {
   /** Send one entry; false if it has to be sent again. */
   async deliver(key, entry) {
     const name = entry.body.client_id;
+    const path = entry.path.replace("{id}", () => this.ids()[entry.after] ?? 0);
     try {
-      const answer = await request("POST", entry.path, { body: entry.body, quiet: true });
-      this.resolve(name, answer?.id);
+      const answer = await request("POST", path, { body: entry.body, quiet: true });
+      this.learn(name, answer?.id);
       this.drop(key);
       this.waiting.get(name)?.resolve(answer);
       this.dispatchEvent(new CustomEvent("stored", { detail: { body: entry.body, answer } }));
@@ -127,7 +130,6 @@ class Outbox extends EventTarget {
         return false;
       }
       this.write(this.refused + key.slice(this.prefix.length), { ...entry, reason: error.message });
-      this.resolve(name, null);
       this.drop(key);
       this.waiting.get(name)?.reject(error);
       showProblem(`Not stored: ${error.message}`);
@@ -136,14 +138,14 @@ class Outbox extends EventTarget {
     return true;
   }
 
-  /** Entries that waited for this one know its id now; without one they have nothing to do. */
-  resolve(name, id) {
-    for (const key of this.keys()) {
-      const entry = this.read(key);
-      if (entry?.after !== name) continue;
-      if (id === null || id === undefined) this.drop(key);
-      else this.write(key, { ...entry, path: entry.path.replace("{id}", id), after: null });
-    }
+  ids() {
+    try { return JSON.parse(this.stored.getItem(this.known)) ?? {}; } catch { return {}; }
+  }
+
+  /** Entries that come `after` this one need its id. */
+  learn(name, id) {
+    const ids = Object.entries({ ...this.ids(), [name]: id }).slice(-IDS_KEPT);
+    try { this.stored.setItem(this.known, JSON.stringify(Object.fromEntries(ids))); } catch { /* they are refused, then */ }
   }
 
   show() {

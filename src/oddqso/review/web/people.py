@@ -14,7 +14,7 @@ from oddqso.review.store.records import Reviewer, Role
 from oddqso.review.web.access import Here, Lead, Me, asker, cookie_name, end_session
 from oddqso.review.web.objects import Target, known_target
 from oddqso.review.web.queues import orders_of
-from oddqso.spectra.lines import LINES
+from oddqso.spectra.lines import ABSORPTION_LINES, LINES
 
 router = APIRouter(tags=["room and people"])
 
@@ -236,10 +236,11 @@ def get_audit(room: Here, me: Lead) -> JSONResponse:
 
 @router.get("/lines")
 def get_lines(me: Me) -> JSONResponse:
-    """Lines of quasars: ion, rest wavelength in vacuum, group."""
+    """Lines of quasars: ion, rest wavelength in vacuum [Angstrom], group (broad, narrow or absorption)."""
     lines = [
         {"name": line.name, "wave": line.wave_angstrom, "group": "broad" if line.broad else "narrow"} for line in LINES
     ]
+    lines += [{"name": name, "wave": wave, "group": "absorption"} for name, wave in ABSORPTION_LINES]
     return JSONResponse({"lines": lines})
 
 
