@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 CHUNK_ROWS: Final = 65_536
 """Rows that are handled at a time; bounds the memory."""
 _PEAKS: Final = ("NARROW", "BROAD")
+_FRAMES: Final = {"rest": "rest", "seen": "observed"}
+_WORDS: Final = {
+    "SCORE": "merged score", "Z": "redshift", "SNR": "signal-to-noise ratio", "COVERAGE": "wavelength coverage",
+    "EBV": "extinction", "DELTACHI2": "certainty of the redshift", "JOIN_STEP": "step between the arms",
+    "REDSHIFT_DELTA_CHI2": "how well another redshift fits", "OTHER_Z": "how far off another redshift is",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +76,24 @@ def catalog_features(columns: Mapping[str, NDArray[Any]]) -> Features:
                 values[part, i] = _catalog_feature(name, columns, part)
     values[~np.isfinite(values)] = np.nan
     return Features(names, values)
+
+
+def feature_words(name: str) -> str:
+    """A feature's name in plain words.
+
+    Examples
+    --------
+    >>> [feature_words(name) for name in ("TAIL_GMM", "NARROW rest", "rest C IV", "latent 3")]
+    ['rank by detector GMM', 'narrow peak: rest wavelength', 'residual at C IV (rest frame)', 'latent unit 3']
+    """
+    first, _, rest = name.partition(" ")
+    if name.startswith("TAIL_"):
+        return f"rank by detector {name.removeprefix('TAIL_')}"
+    if first in _PEAKS:
+        return f"{first.lower()} peak: {rest}{' wavelength' if rest in ('rest', 'observed') else ''}"
+    if rest and first in _FRAMES:
+        return f"residual at {rest} ({_FRAMES[first]} frame)"
+    return f"latent unit {rest}" if first == "latent" else _WORDS.get(name, name)
 
 
 def _catalog_names(columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:

@@ -45,17 +45,14 @@ def offer(merit: NDArray[np.floating], sigma: NDArray[np.floating], explore_shar
     [0, 3, 1, 2]
     """
     by_merit = np.argsort(-merit, kind="stable")
-    n = len(merit)
-    if explore_share == 0 or n == 0:
+    if explore_share == 0:
         return by_merit
     step = max(round(1 / explore_share), 1)
-    unknown = np.argsort(-sigma, kind="stable")[: n // step]
-    is_unknown = np.zeros(n, np.bool_)
-    is_unknown[unknown] = True
-    rest = by_merit[~is_unknown[by_merit]]
-    order = np.empty(n, np.intp)
-    places = np.arange(step - 1, n, step)[: len(unknown)]
-    taken = np.zeros(n, np.bool_)
-    taken[places] = True
-    order[places], order[~taken] = unknown, rest
+    is_free = np.ones(len(merit), np.bool_)
+    best, least_known = iter(by_merit.tolist()), iter(np.argsort(-sigma, kind="stable").tolist())
+    order = np.empty(len(merit), np.intp)
+    for place in range(len(order)):
+        wanted = least_known if place % step == step - 1 else best
+        order[place] = one = next(row for row in wanted if is_free[row])
+        is_free[one] = False
     return order

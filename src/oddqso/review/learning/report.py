@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from oddqso.review.learning.features import Features
+from oddqso.review.learning.features import Features, feature_words
 from oddqso.review.learning.labels import Judged, Labels, interest_of
 from oddqso.review.learning.model import Fitted, make_model
 from oddqso.review.learning.params import LearningParams
@@ -72,7 +72,10 @@ class Report:
                 }
                 for i in shown
             ],
-            "importance": [{"feature": name, "error": round(error, 4)} for name, error in self.importance],
+            "importance": [
+                {"feature": name, "words": feature_words(name), "error": round(error, 4)}
+                for name, error in self.importance
+            ],
         }  # fmt: skip
 
 
