@@ -2,6 +2,7 @@
 
 from oddqso.api.delivering import Delivery, deliver
 from oddqso.api.injecting import Laboratory, inject, read_selection
+from oddqso.api.oracle import vet_oracle
 from oddqso.api.pretraining import pretrain
 from oddqso.api.reviewers import (
     StorePlace,
@@ -22,7 +23,7 @@ from oddqso.api.reviewing import Opened, review
 from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
 from oddqso.api.simulating import demo, simulate
 from oddqso.api.validating import entrap, gate
-from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export, vet_import, vet_oracle, vet_status
+from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export, vet_import, vet_status
 from oddqso.validation.gate_params import GateParams
 
 __all__ = [

@@ -4,7 +4,7 @@ import getpass
 import logging
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,6 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from oddqso.api.reviewers import default_store
+from oddqso.api.vetting_desk import open_desk
 from oddqso.config import Settings, make_settings, read_settings
 from oddqso.errors import ConfigError
 from oddqso.runs.directory import RunDirectory
@@ -156,6 +157,7 @@ def open_room(
     from oddqso.review.atlas import Atlas
     from oddqso.review.learning.learner import Learner
     from oddqso.review.room import Mode, Room
+    from oddqso.review.samp import Broadcaster
     from oddqso.review.source import open_source
     from oddqso.review.store import open_store
     from oddqso.stages.views import spectrum_views
@@ -165,6 +167,7 @@ def open_room(
     source = open_source(directory.root, lambda target_ids: spectrum_views(directory, target_ids))
     store = open_store(database or default_store(directory.root))
     learner, atlas = Learner(source, store, settings.review.learning), Atlas(source)
+    parts = ExitStack()
     try:
         if group and not any(one.has_password and not one.disabled for one in store.reviewers()):
             raise ConfigError("a group needs accounts: make them with `oddqso reviewers add NAME --role lead`")
@@ -177,12 +180,15 @@ def open_room(
             params=settings.review,
             learner=learner,
             atlas=atlas,
+            desk=parts.enter_context(open_desk(directory, settings)),
+            samp=None if group else parts.enter_context(Broadcaster()),
             mode=Mode.GROUP if group else Mode.LAPTOP,
             local=None if group else store.ensure_local_reviewer(name or getpass.getuser()),
             allowed_hosts=tuple(hosts),
             https=https,
         )
     finally:
+        parts.close()
         atlas.close()
         learner.close()
         store.close()

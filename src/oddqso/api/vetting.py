@@ -8,18 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
-from oddqso.api.running import Run, status
 from oddqso.api.running import run as bring_up_to_date
+from oddqso.api.running import status
 from oddqso.config import Settings, make_settings
-from oddqso.errors import ConfigError, DataError, StageError
+from oddqso.errors import ConfigError, StageError
 from oddqso.runs.directory import RunDirectory
-from oddqso.runs.files import read_json, store_error, writing
+from oddqso.runs.files import read_json, store_error
 from oddqso.runs.progress import Progress
-from oddqso.runs.stage import Context
-from oddqso.stages.report import TRUTH
-from oddqso.vetting.ledger import VERDICTS_NAME, Ledger, Settled, format_entries, new_entries, read_ledger
+from oddqso.vetting.ledger import Ledger, Settled, new_entries, read_ledger
 from oddqso.vetting.verdicts import Answer, read_answers
 
 if TYPE_CHECKING:  # heavy: not at the start of a command line
@@ -128,10 +124,12 @@ def vet_export(
     DataError
         If there is nothing left to ask.
     """
+    from oddqso.review.journal import take_over
     from oddqso.stages.batches import new_batch, put
 
-    directory, settings = _opened(run)
+    directory, settings = opened_run(run)
     with directory.locked():
+        take_over(directory)
         ledger = read_ledger(directory.root / "vetting")
         batch = None if new or audit else ledger.open_batch()
         drawn = batch is None
@@ -202,18 +200,20 @@ def vet_answers(
     progress: Progress | None = None,
 ) -> int:
     """As `vet_import`, of verdicts in memory."""
-    directory, _ = _opened(run)
+    from oddqso.review.journal import take_over, write_entries
+
+    directory, _ = opened_run(run)
     who = (vetter or getpass.getuser()).strip()
     if not who:
         raise ConfigError("a verdict needs the name of who gave it (--vetter)")
     with directory.locked():
+        take_over(directory)
         folder = directory.root / "vetting"
         ledger = read_ledger(folder)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         added = new_entries(ledger, answers, who, now, settles=adjudicate)
         if added:
-            with writing(folder / VERDICTS_NAME) as aside:
-                aside.write_text(format_entries([*ledger.entries, *added]), encoding="utf-8")
+            write_entries(folder, [*ledger.entries, *added])
     bring_up_to_date(None, run, workers=workers, progress=progress)
     return len(added)
 
@@ -222,7 +222,7 @@ def vet_status(run: Path | str) -> VetStatus:
     """Where the vetting of a run stands."""
     from oddqso.vetting.vetters import vetters
 
-    directory, _ = _opened(run)
+    directory, _ = opened_run(run)
     ledger = read_ledger(directory.root / "vetting")
     settled = ledger.settled()
     return VetStatus(
@@ -236,58 +236,6 @@ def vet_status(run: Path | str) -> VetStatus:
     )
 
 
-def vet_oracle(
-    run: Path | str,
-    *,
-    batch: str | None = None,
-    miss: float = 0.0,
-    false_alarm: float = 0.0,
-    unsure: float = 0.0,
-    out: Path | str | None = None,
-) -> Path:
-    """Fill the queue of a simulated survey from its truth, with errors; where the filled queue is.
-
-    Parameters
-    ----------
-    batch : str, optional
-        By default the open one.
-    miss, false_alarm, unsure : float
-        Rates of error.
-    out : path, optional
-        The file; by default ``oracle.csv`` beside the batch's queue.
-
-    Raises
-    ------
-    DataError
-        If the run's input has no truth table, or no batch is open.
-    """
-    from oddqso.reports.blind import queue_text
-    from oddqso.simulation.truth import true_classes
-    from oddqso.vetting.oracle import answer_key
-
-    directory, settings = _opened(run)
-    ledger = read_ledger(directory.root / "vetting")
-    name = batch or ledger.open_batch()
-    if name is None or name not in ledger.keys:
-        known = ", ".join(ledger.keys) or "none"
-        raise DataError(f"no batch {name or 'is open'} (there are: {known}); `oddqso vet export` draws one")
-    record = directory.record() or {}
-    truth_path = Path(record["input"]) / TRUTH
-    if not truth_path.exists():
-        raise DataError(f"{truth_path} does not exist: only a simulated survey has a truth for an oracle to know")
-    key, catalog = ledger.keys[name], Run(directory.root).catalog().select(["TARGETID", "Z"])
-    target_id = catalog["TARGETID"].to_numpy()
-    classes = true_classes(target_id, catalog["Z"].to_numpy(), pq.read_table(truth_path))
-    rng = Context(directory.root, directory.root, settings.seed, "oracle", name).rng()
-    known_classes = dict(zip(target_id.tolist(), classes, strict=True))
-    answers = answer_key(key, known_classes, rng, miss=miss, false_alarm=false_alarm, unsure=unsure)
-    path = Path(out) if out else directory.root / "vetting" / name / "oracle.csv"
-    with writing(path) as aside:
-        text = queue_text([a.item for a in answers], [(a.verdict, a.z, a.comment) for a in answers])
-        aside.write_text(text, encoding="utf-8")
-    return path
-
-
 def _write(directory: RunDirectory, ledger: Ledger, batch: str, aside: Path) -> Path:
     from oddqso.reports.blind import write_blind
     from oddqso.stages.batches import MEANINGS, items_of
@@ -299,7 +247,16 @@ def _write(directory: RunDirectory, ledger: Ledger, batch: str, aside: Path) -> 
     return aside
 
 
-def _opened(run: Path | str) -> tuple[RunDirectory, Settings]:
+def opened_run(run: Path | str) -> tuple[RunDirectory, Settings]:
+    """A run that can be vetted, and its settings.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is no run.
+    StageError
+        If its significance is not complete.
+    """
     directory = RunDirectory(Path(run))
     record = directory.record()
     if record is None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from oddqso.errors import ConfigError, ConflictError, DataError, OddqsoError
 from oddqso.review.orders import Orders
 from oddqso.review.room import Room
-from oddqso.review.web import learning, login, objects, pages, people, queues, statics, verdicts
+from oddqso.review.web import learning, login, objects, pages, people, queues, statics, verdicts, vetting
 from oddqso.review.web import map as latent_map
 from oddqso.review.web.access import API, Access
 from oddqso.review.web.limits import Limits
@@ -20,7 +20,15 @@ from oddqso.review.web.security import HEADERS, KnownHosts, SecurityHeaders
 
 _log = logging.getLogger(__name__)
 
-API_ROUTERS = (people.router, queues.router, objects.router, verdicts.router, learning.router, latent_map.router)
+API_ROUTERS = (
+    people.router,
+    queues.router,
+    objects.router,
+    verdicts.router,
+    learning.router,
+    latent_map.router,
+    vetting.router,
+)
 """Under `/api/v1`."""
 PAGE_ROUTERS = (pages.router, login.router, statics.router)
 """At the root."""

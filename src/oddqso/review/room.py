@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oddqso.review.params import ReviewParams
 from oddqso.review.web.launch import Launch
 
 if TYPE_CHECKING:
     from oddqso.review.atlas import Atlas
+    from oddqso.review.desk import Desk
     from oddqso.review.learning.learner import Learner
+    from oddqso.review.samp import Broadcaster
     from oddqso.review.source import RunSource
     from oddqso.review.store import Reviewer, Store
 
@@ -59,8 +61,8 @@ class Room:
     mode: Mode = Mode.LAPTOP
     learner: "Learner | None" = None
     atlas: "Atlas | None" = None
-    desk: Any = None
-    samp: Any = None
+    desk: "Desk | None" = None
+    samp: "Broadcaster | None" = None
     local: "Reviewer | None" = None
     launch: Launch = field(default_factory=Launch)
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")

@@ -25,14 +25,14 @@ from oddqso.significance.apply import (
     side_of,
 )
 from oddqso.significance.center import CenterMap, fit_center_map
-from oddqso.significance.certificate import Tier, certify
-from oddqso.significance.claim import Claim, claim
+from oddqso.significance.certificate import Tier
+from oddqso.significance.claim import Claim
 from oddqso.significance.flatness import flatness
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.labels import Labels
 from oddqso.significance.normalize import TailMap, fit_tail_map
 from oddqso.significance.params import SignificanceParams
-from oddqso.significance.standing import calibrated, standings
+from oddqso.significance.running import FrozenScores, calibrate, certificate_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +62,7 @@ class Assessment:
 
     def certificate(self) -> dict[str, Any]:
         """The certificate as plain numbers: each list, and the vetting that it rests on."""
-        told = self.claim.as_dict()
-        vetting = {name: told[name] for name in ("n_looked", "n_taken_out", "false_alarm", "progress")}
-        return {"tiers": [tier.as_dict() for tier in self.tiers], "vetting": vetting, "levels": told["levels"]}
+        return certificate_of(self.claim, self.tiers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +116,8 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
         columns[f"TAIL_{name}"] = tail
     columns["SCORE"] = final
     columns["RANK"] = _ranks(score, merged, facts.target_id)
-    significance, made, tiers = _significance(score, facts, params, labels.false_alarm if labels else 0.0)
+    frozen = FrozenScores(facts.target_id, score, facts.group, facts.split)
+    significance, made, tiers = calibrate(frozen, facts.odd, facts.seen, params, labels.false_alarm if labels else 0.0)
     held_out = (facts.split == "CALIBRATION") & facts.strict
     named = {"SCORE": score} | {name: -np.log10(tail) for name, tail in tails.items()}
     axes = {"snr": facts.rows.log_snr[held_out], "z": facts.rows.z[held_out]}
@@ -129,36 +128,6 @@ def assess(table: pa.Table, params: SignificanceParams, labels: Labels | None = 
 def _values(published: pa.Array) -> NDArray[np.float32]:
     """A published column as float32; null is NaN."""
     return np.asarray(published.to_numpy(zero_copy_only=False), dtype=np.float32)
-
-
-def _significance(
-    score: NDArray[np.float32], facts: _Facts, params: SignificanceParams, false_alarm: float
-) -> tuple[dict[str, pa.Array], Claim, tuple[Tier, ...]]:
-    """P_VALUE, Q_VALUE, GROUP, TIER and FDP_95, null except for TEST; the claim and the certificates."""
-    scored = np.isfinite(score)
-    test, held = scored & (facts.split == "TEST"), scored & (facts.split == "CALIBRATION")
-    groups = standings(
-        score[test], facts.group[test], score[held], facts.group[held], facts.odd[held], facts.seen[held]
-    )
-    if not facts.odd.any():
-        false_alarm = 0.0  # nothing was taken out, so no ordinary one was
-    p, q = calibrated(groups, int(test.sum()), params)
-    tiers = certify(groups, q, params, false_alarm)
-    tier, limit = np.full(len(q), None, object), np.full(len(q), np.nan)
-    for made in reversed(tiers):
-        listed = q <= made.alpha_applied
-        tier[listed], limit[listed] = made.name, made.fdp_95
-    columns = {}
-    for name, values in {"P_VALUE": p, "Q_VALUE": q, "FDP_95": limit}.items():
-        column = np.full(len(score), np.nan)
-        column[test] = values
-        columns[name] = pa.array(column, mask=~np.isfinite(column))
-    columns["GROUP"] = pa.array(facts.group, pa.string(), mask=~test)
-    named = np.full(len(score), None, object)
-    named[test] = tier
-    columns["TIER"] = pa.array(named, pa.string())
-    order = ("P_VALUE", "Q_VALUE", "GROUP", "TIER", "FDP_95")
-    return {name: columns[name] for name in order}, claim(groups, q, params, false_alarm), tiers
 
 
 def learn_maps(table: pa.Table, params: SignificanceParams) -> dict[str, TailMaps]:

@@ -17,10 +17,11 @@ from oddqso.runs.files import read_json, read_table, write_table, writing
 from oddqso.runs.stage import Context
 from oddqso.significance.groups import calibration_groups
 from oddqso.significance.params import SignificanceParams
+from oddqso.significance.running import FrozenScores
 from oddqso.simulation.injection import Injection
 from oddqso.simulation.injections import INJECTIONS
 from oddqso.spectra import UNSCORABLE, Spectra
-from oddqso.stages.published import Published
+from oddqso.stages.published import open_published
 from oddqso.stages.rows import check_same_targets
 from oddqso.stages.views import spectrum_views
 from oddqso.validation.planting import plant
@@ -98,9 +99,12 @@ def new_batch(
 
 
 def items_of(directory: RunDirectory, key: pa.Table, batch: str) -> Iterator[SpectrumView]:
-    """The spectra of a batch in the order of its key, planted ones among them."""
+    """The spectra of a batch, or of some rows of its key, in their order, planted ones among them."""
     table = read_table(directory.root / "vetting" / KEYS_NAME / f"{batch}.arrow")
-    planted = dict(zip(table["TARGETID"].to_pylist(), Published.open(directory.root).view(table), strict=True))
+    wanted = key.filter(pc.equal(key["KIND"], "planted"))["TARGETID"]
+    table = table.filter(pc.is_in(table["TARGETID"], wanted.combine_chunks())).combine_chunks()
+    made = open_published(directory.root).view(table) if table.num_rows else []
+    planted = dict(zip(table["TARGETID"].to_pylist(), made, strict=True))
     plain = [row["TARGETID"] for row in key.to_pylist() if row["KIND"] != "planted"]
     views = dict(zip(plain, spectrum_views(directory, plain), strict=True))
     for row in key.to_pylist():
@@ -142,19 +146,28 @@ def _choose(z: float, params: VettingParams, rng: np.random.Generator) -> tuple[
     return injection, float(rng.uniform(low, high))
 
 
-def _pools(directory: RunDirectory) -> tuple[Pool, Pool, NDArray[np.str_]]:
-    """CALIBRATION; TEST; and the tier of each TEST spectrum."""
-    facts = directory.shards("prepare").columns("TARGETID", "Z", "SNR", "STRICT", "SPLIT", "QUALITY")
-    table = pq.read_table(directory.stage("significance") / "table.parquet", columns=["TARGETID", "SCORE", "TIER"])
+def frozen_scores(directory: RunDirectory) -> tuple[FrozenScores, SignificanceParams]:
+    """The scores of a finished run, and the settings of its significance."""
+    facts = directory.shards("prepare").columns("TARGETID", "SNR", "STRICT", "SPLIT")
+    table = pq.read_table(directory.stage("significance") / "table.parquet", columns=["TARGETID", "SCORE"])
     check_same_targets(facts, table)
-    score = table["SCORE"].to_numpy(zero_copy_only=False).astype(np.float64)
-    snr = facts["SNR"].to_numpy().astype(np.float64)
     manifest = directory.manifest("significance") or {}
     params = SignificanceParams.model_validate(manifest["params"])
-    group = calibration_groups(facts["STRICT"].to_numpy(), snr, params)
-    pool = Pool(facts["TARGETID"].to_numpy(), score, snr, facts["Z"].to_numpy().astype(np.float64), group)
+    group = calibration_groups(facts["STRICT"].to_numpy(), facts["SNR"].to_numpy().astype(np.float64), params)
+    score = table["SCORE"].to_numpy(zero_copy_only=False).astype(np.float32)
+    split = np.asarray(facts["SPLIT"].to_pylist(), dtype="U11")
+    return FrozenScores(facts["TARGETID"].to_numpy(), score, group, split), params
+
+
+def _pools(directory: RunDirectory) -> tuple[Pool, Pool, NDArray[np.str_]]:
+    """CALIBRATION; TEST; and the tier of each TEST spectrum."""
+    frozen, _ = frozen_scores(directory)
+    facts = directory.shards("prepare").columns("TARGETID", "Z", "SNR", "QUALITY")
+    table = pq.read_table(directory.stage("significance") / "table.parquet", columns=["TARGETID", "TIER"])
+    score, snr, z = frozen.score.astype(np.float64), facts["SNR"].to_numpy(), facts["Z"].to_numpy()
+    pool = Pool(frozen.target_id, score, snr.astype(np.float64), z.astype(np.float64), frozen.group)
     known = np.isfinite(score) & (facts["QUALITY"].to_numpy() & UNSCORABLE == 0)
-    held, test = (known & pc.equal(facts["SPLIT"], split).to_numpy() for split in ("CALIBRATION", "TEST"))
+    held, test = (known & (frozen.split == split) for split in ("CALIBRATION", "TEST"))
     tier = np.array(table["TIER"].fill_null("").to_pylist(), dtype=np.str_)
     return pool[held], pool[test], tier[test]
 

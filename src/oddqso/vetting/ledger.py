@@ -245,7 +245,11 @@ def read_labels(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], flo
 
     None if no CALIBRATION spectrum is settled.
     """
-    ledger = read_ledger(folder)
+    return labels_of(read_ledger(folder))
+
+
+def labels_of(ledger: Ledger) -> tuple[NDArray[np.int64], NDArray[np.bool_], float] | None:
+    """As `read_labels`, of a ledger in memory."""
     items, settled = ledger.items(), ledger.settled()
     decided = {item: told.verdict for item, told in settled.items() if told.verdict is not None}
     rows = sorted(
