@@ -147,7 +147,7 @@ function placed(rows, px, width, frame) {
 }
 
 /** What fired: its column bordered, and in words at `side` (top or foot). */
-export function peaks(frame, found, color, ink, words) {
+export function peaks(frame, found, color, ink, ground, words) {
   const { ctx, ratio } = frame;
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
   const taken = [];
@@ -167,8 +167,12 @@ export function peaks(frame, found, color, ink, words) {
     taken.push(middle);
     ctx.textAlign = right ? "left" : "right";
     ctx.textBaseline = "top";
+    const px = right ? middle + half + 4 * ratio : middle - half - 4 * ratio, py = frame.top + (3 + 14 * row) * ratio;
+    ctx.strokeStyle = ground;
+    ctx.lineWidth = 4 * ratio;
+    ctx.strokeText(text, px, py);
     ctx.fillStyle = ink;
-    ctx.fillText(text, right ? middle + half + 4 * ratio : middle - half - 4 * ratio, frame.top + (3 + 14 * row) * ratio);
+    ctx.fillText(text, px, py);
   }
 }
 

@@ -24,7 +24,7 @@ const rarity = (tail) => { const n = 10 ** tail; return n < 1e5 ? Math.round(n).
 export function showFacts({ facts, words, quality, percentiles, links, blinded, prediction, verdicts }, reviewer) {
   $("summary").replaceChildren(...summary(facts, blinded));
   $("words").replaceChildren(...(blinded ? [make("li", "Withheld until your verdict is in: scores, words, peaks and the verdicts of others.")]
-    : words.map((one) => make("li", one))));
+    : words.filter((one) => !one.startsWith("TARGETID")).map((one) => make("li", one))));
   $("quality").replaceChildren(...quality.map((one) => make("span", `⚠ ${one}`, { class: "chip warn" })));
   $("links").replaceChildren(...Object.entries(links).map(([name, address]) => make("a", `${LINKS[name] ?? name} ↗`, { href: address, target: "_blank", rel: "noopener noreferrer" })));
   $("significance").replaceChildren(...significance(facts, prediction));
@@ -102,7 +102,7 @@ function sketch(canvas, payload) {
   if (!width) return;
   Object.assign(canvas, { width, height });
   const style = getComputedStyle(document.documentElement), ctx = canvas.getContext("2d");
-  const flux = smoothed(floats(payload.arrays.flux), floats(payload.arrays.sigma), 8).flux, model = floats(payload.arrays.model);
+  const flux = smoothed(floats(payload.arrays.flux), floats(payload.arrays.sigma), 14).flux, model = floats(payload.arrays.model);
   const known = [...flux].filter((one) => one === one).sort((a, b) => a - b);
   const low = Math.min(0, known[Math.floor(known.length * 0.01)] ?? 0), high = (known[Math.floor(known.length * 0.995)] ?? 1) * 1.1;
   for (const [values, color, wide] of [[flux, "--flux", 1], [model, "--model", 1.5]]) {

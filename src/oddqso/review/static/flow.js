@@ -7,7 +7,9 @@ const KEPT = 60;
 
 /** The objects of a queue, and the way that was gone through them. */
 export class Flow {
-  constructor(queue) {
+  /** `ready` is done with each spectrum that was fetched ahead. */
+  constructor(queue, ready = () => {}) {
+    this.ready = ready;
     this.queue = queue;
     this.objects = new Map();
     this.spectra = new Map();
@@ -62,7 +64,7 @@ export class Flow {
       ids.slice(0, -1).forEach((one, i) => {
         if (!this.following.has(one)) this.following.set(one, Promise.resolve(ids.slice(i + 1)));
       });
-      for (const one of ids) await this.load(one);
+      for (const one of ids) this.ready((await this.load(one)).spectrum);
     } catch { /* asked again when it is wanted */ }
   }
 

@@ -4,7 +4,7 @@ import { get, meta, say, showProblem } from "./api.js";
 import { make, showFacts, showNeighbors } from "./facts.js";
 import { Flow } from "./flow.js";
 import { Keys } from "./keys.js";
-import { exposureStyle, ionOf, SpectrumPlot } from "./spectrum.js";
+import { exposureStyle, ionOf, prepared, SpectrumPlot } from "./spectrum.js";
 import { Verdicts } from "./verdict.js";
 
 const SMOOTHINGS = [0, 1, 2, 3, 5, 8, 13];
@@ -13,8 +13,8 @@ const IDLE_MS = 350;
 const $ = (id) => document.getElementById(id);
 const all = (selector) => document.querySelectorAll(selector);
 const page = JSON.parse($("page-data").textContent);
-const flow = new Flow(page.queue);
 const verdicts = new Verdicts(page.queue);
+const flow = new Flow(page.queue, (payload) => prepared(payload, plot.options.smooth));
 const { lines } = await get("/lines");
 const plot = new SpectrumPlot($("plot"), { lines });
 const state = { id: null, object: null, catalogZ: 0, index: history.state?.index ?? 0, turn: 0, idle: 0 };

@@ -6,7 +6,7 @@ import { gestures } from "./gestures.js";
 import { decoded, floats, fullRange, robustRange, smoothed, smoothedChi } from "./signal.js";
 
 const COLORS = ["flux", "flux-raw", "error-band", "model", "model-band", "chi", "chi-strong", "grid", "axis", "zero",
-  "band-sky", "band-telluric", "band-join", "mask", "peak", "line-broad", "line-narrow", "line-absorption", "ink", "muted"];
+  "band-sky", "band-telluric", "band-join", "mask", "peak", "line-broad", "line-narrow", "line-absorption", "ink", "muted", "panel"];
 const EXPOSURE_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
 const EXPOSURE_DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 const LEFT = 62, RIGHT = 14, LEAST_SPAN = 20;
@@ -46,7 +46,7 @@ export class SpectrumPlot {
 
   /** Draw a spectrum: the answer of /objects/{id}/spectrum, or one without model and residual. */
   show(payload, { z = payload.z, exposures = [], keepRange = false } = {}) {
-    this.data = decoded(payload);
+    this.data = prepared(payload, this.options.smooth).data;
     this.payload = payload;
     this.options.z = z ?? 0;
     this.options.exposures = exposures;
@@ -69,8 +69,7 @@ export class SpectrumPlot {
 
   smooth() {
     if (!this.data) return;
-    const { flux, sigma, chi } = this.data, width = this.options.smooth;
-    this.shown = { ...smoothed(flux, sigma, width), chi: chi ? smoothedChi(chi, width) : null };
+    this.shown = prepared(this.payload, this.options.smooth).shown;
   }
 
   /** Show wavelengths from `low` to `high` [Angstrom, observed]. */
@@ -234,7 +233,7 @@ export class SpectrumPlot {
         draw.hatched(frame, masks, colors.mask);
         if (!place) this.bandWords(frame, bands);
       }
-      if (this.options.peaks) draw.peaks(frame, peaks, colors.peak, colors.ink, false);
+      if (this.options.peaks) draw.peaks(frame, peaks, colors.peak, colors.ink, colors.panel, false);
     });
   }
 
@@ -292,7 +291,7 @@ export class SpectrumPlot {
     const [from, to] = draw.visible(data, ...this.range);
     draw.trace(frame, data, shown.chi, from, to, colors.chi);
     draw.clipped(frame, data, shown.chi, from, to, frame.yMin, frame.yMax, colors["chi-strong"]);
-    if (options.peaks) draw.peaks(frame, this.payload.peaks ?? [], "#0000", colors.ink, true);
+    if (options.peaks) draw.peaks(frame, this.payload.peaks ?? [], "#0000", colors.ink, colors.panel, true);
   }
 
   lineColors() {
@@ -320,6 +319,20 @@ export class SpectrumPlot {
       + `flux ${number(flux[i], 3)} ± ${number(sigma[i], 3)}`
       + (this.data.model ? ` · reconstruction ${number(this.data.model[i], 3)}` : "") + (chi ? ` · residual ${number(chi[i], 1)} σ` : "");
   }
+}
+
+const PREPARED = new WeakMap();
+
+/** Arrays of a payload, decoded and smoothed; done once, and for what comes next ahead of time. */
+export function prepared(payload, width = DEFAULTS.smooth) {
+  let kept = PREPARED.get(payload);
+  if (!kept) PREPARED.set(payload, (kept = { data: decoded(payload), width: null, shown: null }));
+  if (kept.width !== width) {
+    const { flux, sigma, chi } = kept.data;
+    kept.width = width;
+    kept.shown = { ...smoothed(flux, sigma, width), chi: chi ? smoothedChi(chi, width) : null };
+  }
+  return kept;
 }
 
 /** The ion of a line, without the brackets of forbidden lines. */
