@@ -16,6 +16,7 @@ from oddqso.review.web import map as latent_map
 from oddqso.review.web.access import API, Access
 from oddqso.review.web.limits import Limits
 from oddqso.review.web.packing import Packing
+from oddqso.review.web.rendering import render
 from oddqso.review.web.security import HEADERS, KnownHosts, SecurityHeaders
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _stopped(request: Request, error: Exception) -> Response:
     stopped = error if isinstance(error, StarletteHTTPException) else StarletteHTTPException(500)
-    return _problem(stopped.status_code, str(stopped.detail), dict(stopped.headers or {}))
+    if request.url.path.startswith("/api/") or request.method != "GET":
+        return _problem(stopped.status_code, str(stopped.detail), dict(stopped.headers or {}))
+    title = (
+        "Not here" if stopped.status_code == 404 else "Not for you" if stopped.status_code == 403 else "Not possible"
+    )
+    return render(request, "problem.html", stopped.status_code, title=title, detail=str(stopped.detail))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

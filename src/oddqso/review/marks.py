@@ -72,7 +72,7 @@ class Marks:
                     if any(mark.flagged and (not own_flags or who == me.name) for who, mark in by.items())
                 ]
             elif name == "ASSIGNED":
-                chosen = [one.target_id for one in self._store.assignments(me.id)]
+                chosen = self._store.assigned(me.id)
             elif name == "DISAGREE":
                 chosen = list(self._disputes())
             else:

@@ -89,6 +89,14 @@ class Orders:
         if room.learner is None:
             self._built_in.pop("learned", None)
 
+    def warm(self) -> None:
+        """Do what the first question would wait for."""
+        self.marks.of(0)
+        for name in ("unlabeled", "score"):
+            filters = tuple(one for one in self._built_in[name].spec.filters if one.column not in _MARKS)
+            spec = replace(self._built_in[name].spec, filters=filters)
+            self._catalog_order(spec)
+
     def queues(self, me: "Reviewer") -> list[Queue]:
         """The queues that a reviewer may open."""
         saved = [
@@ -131,7 +139,7 @@ class Orders:
     def order(self, me: "Reviewer", queue: Queue) -> Order:
         """A queue as a reviewer sees it."""
         room = self.room
-        if queue.name == "learned":
+        if queue.name == "learned" and room.learner is not None:
             rows = room.learner.offered(room.learner.scope_of(me.name))
             return Order(rows, ~self.marks.arrays(me, ["MINE"], own_flags=room.blind)["MINE"][rows])
         state = [one for one in queue.spec.filters if one.column in STATE_COLUMNS and one.column not in _PREDICTED]
@@ -204,12 +212,15 @@ class Orders:
     def _base(self, me: "Reviewer", spec: QueueSpec) -> NDArray[np.int64]:
         source, learner = self.room.source, self.room.learner
         if not _LEARNED & {spec.order_by, *(one.column for one in spec.filters)}:
-            return self._keep(("base", repr(spec)), lambda: ordered(source, spec, rows=True))
+            return self._catalog_order(spec)
         unknown = np.full(source.n, np.nan, np.float32)
         extra = dict.fromkeys(_LEARNED, unknown)
         if learner is not None:
             extra |= learner.columns(learner.scope_of(me.name))
         return ordered(source, spec, extra, rows=True)
+
+    def _catalog_order(self, spec: QueueSpec) -> NDArray[np.int64]:
+        return self._keep(("base", repr(spec)), lambda: ordered(self.room.source, spec, rows=True))
 
     def _blind(self, me: "Reviewer", queue: Queue, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
         """Shuffled block by block, with gold items mixed in."""

@@ -52,6 +52,7 @@ def serve(room: Room, listening: socket.socket, begun: Callable[[], None], proxy
     """
     app = create_app(room)
     app.router.on_startup.append(begun)
+    threading.Thread(target=app.state.orders.warm, name="orders", daemon=True).start()
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -70,6 +70,12 @@ class Assignments:
         with self.database.reading() as connection:
             return [Assignment(**row) for row in connection.execute(query).mappings()]
 
+    def assigned(self, reviewer_id: int) -> list[int]:
+        """TARGETIDs of what is dealt to a reviewer, in any queue."""
+        query = sa.select(assignments.c.target_id).where(assignments.c.reviewer_id == reviewer_id).distinct()
+        with self.database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
 
 def _wanted(target_ids: Sequence[int]) -> list[int]:
     if len(target_ids) > MOST_AT_ONCE:
