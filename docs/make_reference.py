@@ -90,6 +90,7 @@ def python_page() -> str:
         api.init,
         api.inject,
         api.read_selection,
+        api.review,
         api.vet_export,
         api.vet_import,
         api.vet_status,
