@@ -9,6 +9,8 @@ from oddqso.review.learning.scaling import Scaling
 
 _LARGEST = 5.0
 """Interest is learned as a share of this."""
+_GUESSED = 5
+"""How many labels the guessed variance is worth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +28,15 @@ class GaussianProcess:
     length : float
         How far a label reaches, in widths of the features.
     linear : float
-        Variance of the linear part; the smooth part has 1.
+        Variance of the linear part, relative to the smooth part.
     noise : float
-        Variance of a label: people are not of one mind, and features do not say all.
+        Variance of a label, relative to the smooth part: people are not of one mind, and features do not say all.
     prior : float
         Interest expected of an object of SCORE 0, as a share of the largest.
     slope : float
         By how much a unit of SCORE, a tail ten times rarer, adds to it.
+    guess : float
+        Standard deviation of the smooth part before anything is known, as a share of the largest interest.
     clip : float
         Farther than so many widths from the middle, features are alike.
     """
@@ -43,6 +47,7 @@ class GaussianProcess:
     noise: float = 0.1
     prior: float = 0.0
     slope: float = 0.05
+    guess: float = 0.3
     clip: float = 2.0
     name: str = "Gaussian process"
 
@@ -58,8 +63,10 @@ class GaussianProcess:
         known = scaling(x).astype(np.float64)
         covariance = self.kernel(known, known) + self.noise * np.eye(len(known))
         whiten = np.linalg.inv(np.linalg.cholesky(covariance)) if len(known) else np.zeros((0, 0))
-        weight = whiten.T @ (whiten @ (interest / _LARGEST - self.mean(x)))
-        return FittedProcess(self, scaling, known, whiten, weight)
+        white = whiten @ (interest / _LARGEST - self.mean(x))
+        # the variance that makes the labels most likely, as if _GUESSED labels had the guessed one before
+        amplitude = np.sqrt((white @ white + _GUESSED * self.guess**2) / (len(known) + _GUESSED))
+        return FittedProcess(self, scaling, known, whiten, whiten.T @ white, float(amplitude))
 
     def kernel(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Covariance of standardized rows, (n_a, n_b)."""
@@ -89,6 +96,8 @@ class FittedProcess:
         Inverse of the Cholesky factor of their covariance.
     weight : (n_label,) float64
         What each of them adds, by covariance.
+    amplitude : float
+        Standard deviation of the smooth part, as a share of the largest interest; learned from the labels.
     """
 
     process: GaussianProcess
@@ -96,12 +105,14 @@ class FittedProcess:
     known: NDArray[np.float64]
     whiten: NDArray[np.float64]
     weight: NDArray[np.float64]
+    amplitude: float
 
     def __call__(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `Fitted`."""
         z = self.scaling(x).astype(np.float64)
         shared = self.process.kernel(z, self.known)  # (n, n_label)
         mean = self.process.mean(x) + shared @ self.weight
-        own = 1 + self.process.linear * np.square(z).mean(axis=1)
+        own = 1 + self.process.noise + self.process.linear * np.square(z).mean(axis=1)  # that of a label
         variance = np.maximum(own - np.square(shared @ self.whiten.T).sum(axis=1), 0)
-        return (_LARGEST * mean).astype(np.float32), (_LARGEST * np.sqrt(variance)).astype(np.float32)
+        sigma = _LARGEST * self.amplitude * np.sqrt(variance)
+        return (_LARGEST * mean).astype(np.float32), sigma.astype(np.float32)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from oddqso.errors import StageError
 from oddqso.review.learning.feature_file import Source, compute_features, read_features
 from oddqso.review.learning.features import Features, catalog_features
 from oddqso.review.learning.judging import judge, judge_rest
@@ -88,7 +89,7 @@ class Learner:
 
         def done() -> bool:
             state, found = self._state, self._state.learned.get(scope)
-            busy = scope in state.wanted or (scope in state.at_work and not found)
+            busy = scope in state.wanted or scope in state.at_work
             if state.features_error and state.features is None:
                 return True
             return state.closed or not (busy or (finished and found is not None and not found.finished))
@@ -226,7 +227,7 @@ class Learner:
             scope, found = task
             try:
                 done = self._screened(scope) if found is None else self._finished(found)
-            except _Interrupted:
+            except _Interrupted:  # a result that is not finished is taken up again
                 continue
             except Exception as error:  # the last handler of a thread: what it does not say, nobody learns
                 _log.exception("learning failed")
@@ -266,7 +267,7 @@ class Learner:
         """What the labels of now make of the top of the plain ranking."""
         start, features = time.monotonic(), self._state.features
         if features is None:
-            raise _Interrupted
+            raise StageError("there are no features yet")
         last_id = self.store.last_id()
         labels = read_labels(self.store, scope, self.params)
         rows = self.source.rows_of(labels.target_id)

@@ -16,6 +16,12 @@ N_FOLDS: Final = 5
 FEW_LABELS: Final = 20
 """Below this many labels no figure is given."""
 _MAX_SHOWN: Final = 400
+GROUPS: Final = {
+    "TAIL_": "All detectors' ranks", "latent ": "All latent units", "rest ": "All residuals in the rest frame",
+    "seen ": "All residuals in the observed frame", "NARROW ": "All of the narrow peak",
+    "BROAD ": "All of the broad peak",
+}  # fmt: skip
+"""Kinds of features, by the first letters of their names, that are also shuffled together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +36,8 @@ class Report:
     predicted, sigma : (n,) float64
         Interest as a model predicts it that was fitted to the other folds, and its standard deviation.
     importance : tuple of (str, float)
-        By how much the mean absolute error of held-out predictions grows when a feature is shuffled, the largest
-        first.
+        By how much the mean absolute error of held-out predictions grows when a feature, or a kind of features
+        (`GROUPS`), is shuffled; the largest first.
     """
 
     target_id: NDArray[np.int64]
@@ -73,7 +79,10 @@ class Report:
                 for i in shown
             ],
             "importance": [
-                {"feature": name, "words": feature_words(name), "error": round(error, 4)}
+                {
+                    "feature": name, "words": feature_words(name), "error": round(error, 4),
+                    "kind": name in GROUPS.values(),
+                }
                 for name, error in self.importance
             ],
         }  # fmt: skip
@@ -103,15 +112,17 @@ def make_report(
     fold = rng.permutation(n) % N_FOLDS
     x = features.rows(rows)
     predicted, sigma = np.empty(n), np.empty(n)
-    growth = np.zeros(x.shape[1])
+    groups = _groups(features.names)
+    growth = np.zeros(len(groups))
     for k in range(N_FOLDS):
         out = np.flatnonzero(fold == k)
         kept = fold != k
         fitted = make_model(params, n, features.names).fit(pool, x[kept], labels.interest[kept], rng)
         predicted[out], sigma[out] = fitted(x[out])
-        growth += _growth(fitted, x[out], labels.interest[out], predicted[out], rng) / n
+        growth += _growth(fitted, x[out], labels.interest[out], predicted[out], list(groups.values()), rng) / n
     order = np.argsort(-growth, kind="stable")
-    importance = tuple((features.names[i], float(growth[i])) for i in order.tolist())
+    names = list(groups)
+    importance = tuple((names[i], float(growth[i])) for i in order.tolist())
     return Report(labels.target_id, labels.interest, predicted, sigma, importance)
 
 
@@ -140,15 +151,31 @@ def looks(said: Sequence[Judged], params: LearningParams) -> list[dict[str, int]
     return [{"looks": end, "interesting": int(found[end - 1])} for end in ends]
 
 
+def _groups(names: tuple[str, ...]) -> dict[str, NDArray[np.intp]]:
+    """Each feature alone, by its name, and kinds of features together, by the names of `GROUPS`.
+
+    Examples
+    --------
+    >>> {name: where.tolist() for name, where in _groups(("SCORE", "latent 1", "latent 2")).items()}
+    {'SCORE': [0], 'latent 1': [1], 'latent 2': [2], 'All latent units': [1, 2]}
+    """
+    groups = {name: np.array([i]) for i, name in enumerate(names)}
+    for word, together in GROUPS.items():
+        where = np.flatnonzero([name.startswith(word) for name in names])
+        if len(where):
+            groups[together] = where
+    return groups
+
+
 def _growth(
     fitted: Fitted, x: NDArray[np.float32], given: NDArray[np.float64], predicted: NDArray[np.float64],
-    rng: np.random.Generator,
+    groups: list[NDArray[np.intp]], rng: np.random.Generator,
 ) -> NDArray[np.float64]:  # fmt: skip
-    """Growth of the summed absolute error with each feature shuffled, (n_feature,); Breiman 2001, section 10."""
+    """Growth of the summed absolute error with each group shuffled, (n_group,); Breiman 2001, section 10."""
     n, n_feature = x.shape
-    shuffled = np.repeat(x[None], n_feature, axis=0)  # (n_feature, n, n_feature)
-    for i in range(n_feature):
-        shuffled[i, :, i] = x[rng.permutation(n), i]
-    mean = fitted(shuffled.reshape(-1, n_feature))[0].reshape(n_feature, n)
+    shuffled = np.repeat(x[None], len(groups), axis=0)  # (n_group, n, n_feature)
+    for i, group in enumerate(groups):
+        shuffled[i][:, group] = x[rng.permutation(n)][:, group]
+    mean = fitted(shuffled.reshape(-1, n_feature))[0].reshape(len(groups), n)
     grown: NDArray[np.float64] = np.abs(mean - given).sum(axis=1) - np.abs(predicted - given).sum()
     return grown

@@ -4,7 +4,7 @@ import { get, post, say } from "./api.js";
 
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-const BUSY_MS = 700, IDLE_MS = 10_000, N_BARS = 12;
+const BUSY_MS = 700, IDLE_MS = 10_000, N_BARS = 8;
 let timer = 0;
 
 function element(name, attributes = {}, text = "") {
@@ -157,13 +157,15 @@ function worst(all) {
 
 function showImportance(told) {
   const list = byId("learning-important"), report = told.report;
-  const shown = report ? report.importance.filter((one) => one.error > 0).slice(0, N_BARS) : [];
+  const all = report ? report.importance.filter((one) => one.error > 0) : [];
+  const shown = [...all.filter((one) => one.kind), ...all.filter((one) => !one.kind).slice(0, N_BARS)];
+  const largest = Math.max(...shown.map((one) => one.error));
   byId("learning-important-words").textContent = !report ? `Known from ${told.few_labels} labels on.`
-    : shown.length ? "By how much the mean error of predicted interest grows when a number is shuffled among the held-out labels. Numbers that say the same share their weight."
+    : shown.length ? "By how much the mean error of predicted interest grows when numbers are shuffled among the held-out labels: whole kinds first, then single ones."
       : "Nothing stands out yet: no single number changes the predictions of held-out labels.";
   list.replaceChildren(...shown.map((one) => {
-    const line = html("li"), bar = html("span", "", "bar");
-    bar.style.width = `${(100 * one.error) / shown[0].error}%`;
+    const line = html("li", "", one.kind ? "kind" : ""), bar = html("span", "", "bar");
+    bar.style.width = `${(100 * one.error) / largest}%`;
     bar.setAttribute("aria-hidden", "true");
     line.append(html("span", one.words), bar, html("span", `+${one.error.toFixed(3)}`, "number"));
     return line;
