@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from oddqso.embed import weights
+from oddqso.embed.devices import find_device, halving
 from oddqso.embed.frame import Frame
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
@@ -23,7 +24,7 @@ def load_model(folder: Path) -> Model:
     return weights.load_model(folder)
 
 
-def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int = 1) -> Embedding:
+def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int = 1, device: str = "cpu") -> Embedding:
     """Latent vectors, reconstructions and their errors.
 
     Parameters
@@ -37,6 +38,8 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int =
         Rows a batch. Batches are padded to this size, so that a row comes out the same alone and in company.
     n_thread : int
         Threads; processes share the work better than threads do.
+    device : {"cpu", "gpu", "auto"}
+        Where; the model stays there. If memory runs out there, batches are halved.
 
     Returns
     -------
@@ -47,6 +50,12 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int =
         raise DataError(
             f"the spectra have {len(spectra.wave)} pixels and are not on the model grid; prepare them first"
         )
+    model.vae.to(find_device(device))
+    with threads(n_thread):
+        return halving(lambda n_row: _encode(model, spectra, n_row), batch_size, "encoding")
+
+
+def _encode(model: Model, spectra: Spectra, batch_size: int) -> Embedding:
     n_spec, n_wave, n_latent = len(spectra), len(model.wave), model.n_latent
     latent, latent_sigma = np.zeros((2, n_spec, n_latent), np.float32)
     kl = np.zeros(n_spec, np.float32)
@@ -55,8 +64,7 @@ def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int =
     for first in range(0, n_spec, batch_size):
         rows = slice(first, min(first + batch_size, n_spec))
         n_row = rows.stop - first
-        with threads(n_thread):
-            parts = _encode_batch(model, spectra[rows], batch_size)
+        parts = _encode_batch(model, spectra[rows], batch_size)
         latent[rows], latent_sigma[rows], kl[rows], flux[rows], error[rows] = (part[:n_row] for part in parts)
     return Embedding(spectra.target_id, latent, latent_sigma, kl, model.wave, flux, error)
 
@@ -72,7 +80,7 @@ def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
     np.copyto(ivar[:n_row], spectra.ivar, where=known)
     z = np.full(batch_size, vae.grid.z_max)
     z[:n_row] = spectra.z
-    frame = vae.grid.frame(z)
+    frame = vae.grid.frame(z, vae.linear.table.device)
     arrays = _through(vae, flux, ivar, frame)
     overflown = np.zeros(batch_size, dtype=bool)
     for array in arrays:
@@ -85,12 +93,14 @@ def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
 
 def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], frame: Frame) -> _Arrays:
     transmission, fraction = vae.context(frame)
-    ivar_tensor = torch.from_numpy(ivar)
-    encoded = vae.encode(torch.from_numpy(flux), ivar_tensor, frame, transmission, fraction)
+    ivar_tensor = torch.from_numpy(ivar).to(transmission.device)
+    encoded = vae.encode(torch.from_numpy(flux).to(transmission.device), ivar_tensor, frame, transmission, fraction)
     decoded = vae.decode(encoded.mean, frame, transmission)
     floor = 0.05 * encoded.linear.amplitude[:, None]
     error = vae.error(ivar_tensor, decoded, fraction, floor).clamp(max=_LARGEST_ERROR)
-    return encoded.mean.numpy(), encoded.sigma.numpy(), encoded.kl.numpy(), decoded.numpy(), error.half().numpy()
+    made = (encoded.mean, encoded.sigma, encoded.kl, decoded, error.half())
+    latent, sigma, kl, flux_model, fractional = (tensor.cpu().numpy() for tensor in made)
+    return latent, sigma, kl, flux_model, fractional
 
 
 @torch.inference_mode()
@@ -116,9 +126,11 @@ def decode(
     (n_spec, n_wave) float32
         In the units of the prepared flux.
     """
-    frame = model.vae.grid.frame(z)
+    device = model.vae.linear.table.device
+    frame = model.vae.grid.frame(z, device)
     transmission, _ = model.vae.context(frame)
-    flux = model.vae.decode(torch.from_numpy(np.ascontiguousarray(latent, np.float32)), frame, transmission).numpy()
+    given = torch.from_numpy(np.ascontiguousarray(latent, np.float32)).to(device)
+    flux = model.vae.decode(given, frame, transmission).cpu().numpy()
     if wave is None:
         return np.asarray(flux, np.float32)
     return np.stack([np.interp(wave, model.wave, row) for row in flux]).astype(np.float32)

@@ -22,12 +22,19 @@ COARSE = 32
 class Frame(NamedTuple):
     """Where the observed pixels of a batch lie on the rest-frame grid.
 
-    ``start`` is a list of whole pixels, ``fraction`` (n_spec, 1) float32, ``z`` (n_spec,) float64.
+    ``start`` is a list of whole pixels, ``first`` (n_spec,) int64 the same on the device, ``fraction`` (n_spec, 1)
+    float32, ``z`` (n_spec,) float64.
     """
 
     start: list[int]
+    first: Tensor
     fraction: Tensor
     z: Tensor
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether loops over spectra cost less than gathering them."""
+        return self.fraction.device.type == "cpu"
 
 
 class RestGrid(NamedTuple):
@@ -48,8 +55,10 @@ class RestGrid(NamedTuple):
         wave: NDArray[np.float64] = first * np.exp(LOG_STEP * np.arange(self.n_wave, dtype=np.float64))
         return wave
 
-    def frame(self, z: NDArray[np.float64]) -> Frame:
+    def frame(self, z: NDArray[np.float64], device: torch.device | None = None) -> Frame:
         """Where spectra at redshifts ``z`` (n_spec,) lie; redshifts outside the grid are moved to its end.
+
+        The tensors are on ``device``, by default the processor.
 
         Examples
         --------
@@ -62,13 +71,26 @@ class RestGrid(NamedTuple):
         position = (math.log1p(self.z_max) - np.log1p(z)) / LOG_STEP
         start = np.floor(position + 1e-9)
         fraction = np.clip(position - start, 0.0, 1.0).astype(np.float32)
-        return Frame(start.astype(int).tolist(), torch.from_numpy(fraction[:, None]), torch.from_numpy(z))
+        first = torch.from_numpy(start.astype(np.int64))
+        frame = Frame(first.tolist(), first, torch.from_numpy(fraction[:, None]), torch.from_numpy(z))
+        if device is None or device.type == "cpu":
+            return frame
+        return frame._replace(first=first.to(device), fraction=frame.fraction.to(device), z=frame.z.to(device))
 
 
 def take(table: Tensor, frame: Frame, n_wave: int = N_MODEL) -> Tensor:
     """The rest-frame vector ``table`` (n_rest,) as each spectrum sees it, (n_spec, n_wave)."""
-    wide = torch.stack([table[start : start + n_wave + 1] for start in frame.start])  # (n_spec, n_wave + 1)
+    if frame.on_cpu:
+        wide = torch.stack([table[start : start + n_wave + 1] for start in frame.start])  # (n_spec, n_wave + 1)
+    else:
+        wide = windows(table, frame.first, n_wave + 1)
     return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction)
+
+
+def windows(table: Tensor, first: Tensor, n_wide: int, step: int = 1) -> Tensor:
+    """``n_wide`` rows of ``table`` (n_rest, ...) from each of ``first`` (n_spec,) on: (n_spec, n_wide, ...)."""
+    place = first[:, None] + step * torch.arange(n_wide, device=first.device)
+    return table[place]
 
 
 def project(table: Tensor, frame: Frame, weight: Tensor, n_wave: int = N_MODEL) -> Tensor:
@@ -99,9 +121,12 @@ class _Project(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, frame: Frame, weight: Tensor, n_wave: int) -> Tensor:
         ctx.table, ctx.frame = table, frame
-        wide = _rows(weight, n_wave + 1)
-        for row, start in enumerate(frame.start):
-            torch.mv(table[start : start + n_wave + 1], weight[row], out=wide[row])
+        if frame.on_cpu:
+            wide = _rows(weight, n_wave + 1)
+            for row, start in enumerate(frame.start):
+                torch.mv(table[start : start + n_wave + 1], weight[row], out=wide[row])
+        else:
+            wide = torch.bmm(windows(table, frame.first, n_wave + 1), weight[:, :, None])[:, :, 0]
         return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction.to(wide.dtype))
 
     @staticmethod
@@ -124,6 +149,8 @@ def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
     wide[:, 0] = 0
     wide[:, 1:] = value * frame.fraction
     wide[:, :-1] += value * (1 - frame.fraction)
+    if not frame.on_cpu:
+        return torch.bmm(wide[:, None, :], windows(table, frame.first, n_wave + 1))[:, 0]
     out = value.new_empty(len(value), table.shape[1])
     for row, start in enumerate(frame.start):
         torch.mv(table[start : start + n_wave + 1].T, wide[row], out=out[row])
@@ -145,6 +172,9 @@ def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1) -> Tensor:
         Weight of each pixel, or of each ``n_bin`` together.
     """
     n_wave, n_column = weight.shape[1], table.shape[1]
+    if not frame.on_cpu:
+        part = windows(table, frame.first + (frame.fraction[:, 0] > 0.5).long(), n_wave, n_bin)
+        return torch.bmm(part.transpose(1, 2), part * weight[:, :, None])
     out = weight.new_empty(len(weight), n_column, n_column)
     scratch = weight.new_empty(n_wave, n_column)
     nearest = (frame.fraction[:, 0] > 0.5).int().tolist()

@@ -58,7 +58,7 @@ class MeanIgm(nn.Module):
     def forward(self, frame: Frame) -> Tensor:
         """Mean transmission, (n_spec, n_wave), 1 redward of Lyman alpha."""
         tau = take(self.coefficient, frame) * self.power
-        if bool((frame.z > 2.9).any()):
+        if not frame.on_cpu or bool((frame.z > 2.9).any()):
             tau = tau + take(self.blue, frame) * self._limit(frame)
         return torch.exp(-tau)
 

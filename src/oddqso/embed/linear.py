@@ -65,7 +65,7 @@ class LinearModel(nn.Module):
     def __init__(self, n_component: int, grid: RestGrid, student_dof: float, n_robust: int) -> None:
         super().__init__()
         self.grid, self.n_component = grid, n_component
-        self._averaged: tuple[int, Tensor] | None = None
+        self._averaged: tuple[Tensor, int, Tensor] | None = None
         self.student_dof, self.n_robust = student_dof, n_robust
         self.igm = MeanIgm(grid)
         self.n_column = 16 * math.ceil((1 + n_component) / 16)  # mean first; columns beyond the components stay 0
@@ -124,9 +124,11 @@ class LinearModel(nn.Module):
             Mean transmission and `fractional_variance`.
         """
         prior_amplitude = self.mean_amplitude(frame)  # (n_spec,)
-        unit = project(self.table[:, :1], frame, torch.ones(len(flux), 1)) * transmission  # the mean spectrum
+        unit = (
+            project(self.table[:, :1], frame, torch.ones(len(flux), 1, device=flux.device)) * transmission
+        )  # the mean spectrum
         amplitude, model = prior_amplitude, unit * prior_amplitude[:, None]
-        coefficient = torch.zeros(len(flux), self.n_column)
+        coefficient = torch.zeros(len(flux), self.n_column, device=flux.device)
         coefficient[:, 0] = 1
         averaged = self._averaged_table()
         for turn in range(self.n_robust + 1):
@@ -147,9 +149,10 @@ class LinearModel(nn.Module):
 
     def _averaged_table(self) -> Tensor:
         """The table averaged over neighboring pixels, made anew only when the table has changed."""
-        if self._averaged is None or self._averaged[0] != self.table._version:
-            self._averaged = (self.table._version, box_average(self.table, _BIN))
-        return self._averaged[1]
+        kept = self._averaged
+        if kept is None or kept[0] is not self.table or kept[1] != self.table._version:
+            kept = self._averaged = (self.table, self.table._version, box_average(self.table, _BIN))
+        return kept[2]
 
     def student_weight(self, chi2: Tensor) -> Tensor:
         """Weights of a Student likelihood, 1 at chi2 = 1."""
@@ -176,7 +179,7 @@ class LinearModel(nn.Module):
         slope = back_project(self.table, frame, misfit * weight * transmission).double()
         slope = slope + torch.einsum("bij,bj->bi", curvature, start.double())
         place, centre = amplitude.double(), prior_amplitude.double()
-        eye = torch.eye(self.n_column, dtype=torch.float64)
+        eye = torch.eye(self.n_column, dtype=torch.float64, device=flux.device)
         for _ in range(2 if averaged is None else 4):
             penalty = eye.repeat(len(flux), 1, 1)
             penalty[:, 0, 0] = (place / (AMPLITUDE_SIGMA * centre)) ** 2

@@ -31,7 +31,8 @@ class Batches:
         self.n_epoch = min(len(index), params.epoch_spectra)
 
     def __len__(self) -> int:
-        return math.ceil(self.n_epoch / self.params.batch_size)
+        n_full, n_left = divmod(self.n_epoch, self.params.batch_size)
+        return n_full + (n_left >= _place()[1])
 
     def __iter__(self) -> Iterator[Batch]:
         n_block = max(len(self.index) // self.n_epoch, 1)
@@ -39,13 +40,22 @@ class Batches:
         self.epoch += 1
         order = np.random.default_rng([self.seed, 11, walk]).permutation(self.index)
         part = order[block * self.n_epoch : (block + 1) * self.n_epoch]
-        return fixed_batches(self.data, part, self.params.batch_size)
+        return fixed_batches(self.data, part[: len(self) * self.params.batch_size], self.params.batch_size, *_place())
 
 
-def fixed_batches(data: TrainingSet, index: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    """Batches of the spectra ``index``, in that order."""
+def _place() -> tuple[int, int]:
+    """Which of how many processes this is that train together."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def fixed_batches(
+    data: TrainingSet, index: NDArray[np.int64], batch_size: int, rank: int = 0, n_rank: int = 1
+) -> Iterator[Batch]:
+    """Batches of the spectra ``index``, in that order; of each batch every ``n_rank``-th spectrum from ``rank`` on."""
     for first in range(0, len(index), batch_size):
-        flux, ivar, z = data.read(index[first : first + batch_size])
+        flux, ivar, z = data.read(index[first : first + batch_size][rank::n_rank])
         yield torch.from_numpy(flux), torch.from_numpy(ivar), z
 
 
@@ -81,15 +91,16 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         super().__init__()
         self.vae, self.params, self.seed, self.checkpoint = vae, params, seed, checkpoint
         weights = line_weights(vae.grid.wave(), params.line_weight)
-        self.line_weight = torch.from_numpy(weights)
+        self.register_buffer("line_weight", torch.from_numpy(weights), persistent=False)
         self.first_epoch, self.n_step, self.stale = 0, 0, 0
-        self.best_loss, self.best = math.inf, {key: value.clone() for key, value in vae.state_dict().items()}
+        self.best_loss, self.best = math.inf, state_of(vae)
         self.curves: list[dict[str, Any]] = []
         self.generator = torch.Generator()
-        self.running: list[tuple[int, float, float, float]] = []
-        self.held_out: list[tuple[int, float, float, float]] = []
+        self.running: list[Tensor] = []
+        self.held_out: list[Tensor] = []
         wave = model_grid()
-        self.arms = [torch.from_numpy((wave >= arm_grid(arm)[0]) & (wave <= arm_grid(arm)[-1])) for arm in ARMS]
+        arms = np.stack([(wave >= arm_grid(arm)[0]) & (wave <= arm_grid(arm)[-1]) for arm in ARMS])
+        self.register_buffer("arms", torch.from_numpy(arms), persistent=False)  # (n_arm, n_wave)
 
     # What changes in the course of training, all functions of the epoch or the step alone.
 
@@ -120,7 +131,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
     def terms(self, batch: Batch, *, generator: torch.Generator | None) -> Terms:
         """Loss of a batch; with a generator for training, without it at the posterior mean and without masks."""
         flux, ivar, z = batch
-        frame = self.vae.grid.frame(z)
+        frame = self.vae.grid.frame(z, flux.device)
         transmission, fraction = self.vae.context(frame)
         shown = ivar if generator is None else self._masked(ivar, generator)
         encoded = self.vae.encode(flux, shown, frame, transmission, fraction.detach())
@@ -129,7 +140,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         floor = 0.05 * encoded.linear.amplitude[:, None]
         variance = self.vae.linear.variance(ivar, model.detach(), fraction, floor)
         training = generator is not None
-        weight = take(self.line_weight, frame) if training else torch.ones(1, 1)
+        weight = take(self.line_weight, frame) if training else torch.ones(1, 1, device=flux.device)
         dof = self.params.network.student_dof if self.robust or not training else None
         reconstruction = misfit(flux, ivar, model, variance, weight, dof).mean() / N_MODEL
         units = kl_units(encoded.mean, torch.log(encoded.sigma))
@@ -145,18 +156,14 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
     def _masked(self, ivar: Tensor, generator: torch.Generator) -> Tensor:
         """Hide an arm, or a stretch of pixels, of some spectra from the encoder."""
         n_spec, n_wave = ivar.shape
-        draw = torch.rand(n_spec, 4, generator=generator)
-        shown = ivar.clone()
-        for row in torch.nonzero(draw[:, 0] < self.params.mask_share)[:, 0].tolist():
-            if draw[row, 1] < 0.5:
-                hidden = self.arms[int(draw[row, 2] * len(self.arms))]
-                if not bool((ivar[row] > 0)[~hidden].any()):
-                    continue
-                shown[row, hidden] = 0
-            else:
-                first = int(draw[row, 2] * n_wave)
-                shown[row, first : first + int(50 + 800 * draw[row, 3])] = 0
-        return shown
+        draw = torch.rand(n_spec, 4, generator=generator).to(ivar.device)
+        arm = self.arms[(draw[:, 2] * len(self.arms)).long()]  # (n_spec, n_wave)
+        elsewhere = ((ivar > 0) & ~arm).any(dim=1, keepdim=True)
+        first = (draw[:, 2] * n_wave).long()[:, None]
+        place = torch.arange(n_wave, device=ivar.device)
+        stretch = (place >= first) & (place < first + (50 + 800 * draw[:, 3]).long()[:, None])
+        hidden = torch.where(draw[:, 1:2] < 0.5, arm & elsewhere, stretch)
+        return torch.where((draw[:, :1] < self.params.mask_share) & hidden, 0, ivar)
 
     # Hooks of Lightning.
 
@@ -177,7 +184,8 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
 
     def on_train_epoch_start(self) -> None:
         """Randomness of an epoch comes from the seed and the epoch."""
-        key = np.random.SeedSequence([self.seed, 13, self.epoch]).generate_state(1, np.uint64)[0]
+        rank = [self.global_rank] if self.global_rank else []
+        key = np.random.SeedSequence([self.seed, 13, self.epoch, *rank]).generate_state(1, np.uint64)[0]
         self.generator.manual_seed(int(key) % 2**63)
         self.running = []
 
@@ -190,7 +198,8 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         terms = self.terms(batch, generator=self.generator)
         self.running.append(_row(batch, terms))
         self.n_step += 1
-        return terms.loss
+        loss: Tensor = terms.loss
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Forget the epoch before."""
@@ -205,7 +214,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         """Note the losses, keep the best, write all down, and stop when nothing gets better."""
         lr = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         for split, rows in (("train", self.running), ("held_out", self.held_out)):
-            n_spec, *columns = np.array(rows).T
+            n_spec, *columns = _table(rows)
             loss, reconstruction, kl = (float(np.sum(n_spec * column) / n_spec.sum()) for column in columns)
             self.curves.append(
                 {
@@ -216,19 +225,20 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         loss = self.curves[-1]["loss"]
         if loss < self.best_loss:
             self.best_loss, self.stale = loss, 0
-            self.best = {key: value.clone() for key, value in self.vae.state_dict().items()}
+            self.best = state_of(self.vae)
         elif self.robust:
             self.stale += 1
         if self.stale >= self.params.patience:
             self.trainer.should_stop = True
-        self._save()
+        if self.trainer.is_global_zero:
+            self._save()
 
     @torch.no_grad()
     def note_start(self, batches: HeldOut) -> None:
         """Measure the weights that training starts from: if nothing is better, they are kept."""
-        n_spec, *columns = np.array([_row(batch, self.terms(batch, generator=None)) for batch in batches]).T
+        n_spec, *columns = _table([_row(batch, self.terms(batch, generator=None)) for batch in batches])
         self.best_loss = float(np.sum(n_spec * columns[0]) / n_spec.sum())
-        self.best = {key: value.clone() for key, value in self.vae.state_dict().items()}
+        self.best = state_of(self.vae)
 
     def _save(self) -> None:
         state = {
@@ -250,9 +260,21 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         return bool(state["stop"]) or self.first_epoch >= self.params.max_epochs
 
 
-def _row(batch: Batch, terms: Terms) -> tuple[int, float, float, float]:
-    """Spectra of the batch and what they cost."""
-    return len(batch[2]), float(terms.loss.detach()), float(terms.reconstruction.detach()), float(terms.kl.detach())
+def _row(batch: Batch, terms: Terms) -> Tensor:
+    """Spectra of the batch and what they cost, (4,); it stays on the device."""
+    costs = torch.stack([terms.loss, terms.reconstruction, terms.kl]).detach().double()
+    return torch.cat([costs.new_full((1,), len(batch[2])), costs])
+
+
+def _table(rows: list[Tensor]) -> NDArray[np.float64]:
+    """Columns of `_row`, (4, n_batch)."""
+    table: NDArray[np.float64] = torch.stack(rows).cpu().numpy().T
+    return table
+
+
+def state_of(vae: Vae) -> dict[str, Tensor]:
+    """A copy of the weights, in the memory of the processor."""
+    return {key: value.detach().cpu().clone() for key, value in vae.state_dict().items()}
 
 
 def save_aside(state: dict[str, Any], path: Path) -> None:
@@ -270,7 +292,7 @@ def load_aside(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
         return None
     return state

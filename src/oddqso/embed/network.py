@@ -40,9 +40,9 @@ class ConvEncoder(nn.Module):
         share = nn.functional.avg_pool1d(known, COARSE)  # (n_spec, n_coarse)
         n_coarse = share.shape[1]
         features = features[:, :, :n_coarse]
-        at = (torch.tensor(frame.start) + frame.fraction[:, 0]) / COARSE  # in steps of the coarse grid
+        at = (frame.first + frame.fraction[:, 0]) / COARSE  # in steps of the coarse grid
         left = at.long()
-        place = left[:, None] + torch.arange(n_coarse)
+        place = left[:, None] + torch.arange(n_coarse, device=left.device)
         part = (at - left)[:, None, None].float()
         weight = torch.lerp(self.position[place], self.position[place + 1], part) * share[:, :, None]
         pooled = torch.bmm(features, weight) / (share.sum(dim=1)[:, None, None] + 1.0)  # (n_spec, width, N_HEAD)
@@ -78,10 +78,15 @@ class ConvDecoder(nn.Module):
         n_window = N_MODEL // COARSE + 2 + 2 * margin
         coarse = self.spread(self.dense(latent)).view(len(latent), self.width, self.n_rest)
         coarse = nn.functional.pad(coarse, (margin, margin + 3))
-        first = [start // COARSE for start in frame.start]
-        window = torch.stack([coarse[row, :, at : at + n_window] for row, at in enumerate(first)])
+        first = frame.first // COARSE
+        window = torch.gather(coarse, 2, _places(first, n_window)[:, None, :].expand(-1, self.width, -1))
         wide = window[:, :, None, :].contiguous(memory_format=torch.channels_last)
-        fine = self.layers(wide)[:, 0, 0, :]  # (n_spec, n_window * COARSE)
-        begin = [start - COARSE * at + COARSE * margin for start, at in zip(frame.start, first, strict=True)]
-        cut = torch.stack([fine[row, at : at + N_MODEL + 1] for row, at in enumerate(begin)])
+        fine = self.layers(wide)[:, 0, 0, :].float()  # (n_spec, n_window * COARSE)
+        begin = frame.first - COARSE * first + COARSE * margin
+        cut = torch.gather(fine, 1, _places(begin, N_MODEL + 1))
         return torch.lerp(cut[:, :-1], cut[:, 1:], frame.fraction)
+
+
+def _places(first: Tensor, n_wide: int) -> Tensor:
+    """``n_wide`` indices from each of ``first`` (n_spec,) on, (n_spec, n_wide)."""
+    return first[:, None] + torch.arange(n_wide, device=first.device)

@@ -112,9 +112,15 @@ class TrainParams(Params):
     """Epochs without a better held-out loss before training stops; counted in the last third only."""
     n_thread: int = Field(1, ge=1)
     """Threads of the training; more than one wait for each other for longer than they gain where a core is shared."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "cpu"
+    """Where the network is trained; "auto" takes a GPU (CUDA) if there is one. The linear part is fit on the cores."""
+    devices: int = Field(1, ge=1)
+    """How many of them share each batch."""
+    precision: Literal["fp32", "bf16-mixed"] = "fp32"
+    """Of the convolutions in training; the linear part, the calibration and the encoding are always fp32."""
 
     def identity(self) -> dict[str, Any]:
-        """All settings but those of starting from weights where training starts from nothing.
+        """All settings but where it is computed, and but those of starting from weights where it starts from nothing.
 
         Examples
         --------
@@ -122,6 +128,9 @@ class TrainParams(Params):
         (False, True)
         """
         content = super().identity()
+        del content["accelerator"], content["devices"]
+        if self.precision == "fp32":
+            del content["precision"]
         if self.start == "scratch":
             for name in _OF_WEIGHTS:
                 del content[name]
@@ -157,3 +166,11 @@ class EncodeParams(Params):
     """Rows a batch; the last one is padded."""
     n_thread: int = Field(1, ge=1)
     """Threads a process; processes share the work better than threads do."""
+    device: Literal["auto", "cpu", "gpu"] = "cpu"
+    """Where; "auto" takes a GPU (CUDA) if there is one. Processes share it."""
+
+    def identity(self) -> dict[str, Any]:
+        """All settings but where it is computed."""
+        content = super().identity()
+        del content["device"]
+        return content

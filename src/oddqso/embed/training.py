@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from oddqso.embed import basis
 from oddqso.embed.calibrate import calibrate_rest_error
+from oddqso.embed.devices import find_device, halving
 from oddqso.embed.metrics import measure
-from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside
+from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside, state_of
 from oddqso.embed.params import TrainParams
 from oddqso.embed.refit import refit
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
@@ -95,6 +96,7 @@ def _train(
     report = progress or (lambda message, share: None)
     scratch = out / "scratch"
     started: dict[str, Any] = {"start": params.start}
+    find_device(params.accelerator, params.devices)  # whether it is there is known before hours of other work
     with threads(params.n_thread):
         if params.start == "scratch":
             data = open_data(scratch, report)
@@ -204,6 +206,20 @@ def _train_network(
     vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
 ) -> list[dict[str, Any]]:
     """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves."""
+    start = state_of(vae)
+
+    def attempt(batch_size: int) -> list[dict[str, Any]]:
+        vae.load_state_dict(start)
+        return _attempt(vae, data, params.model_copy(update={"batch_size": batch_size}), seed, scratch, report)
+
+    return halving(attempt, params.batch_size, "training")
+
+
+def _attempt(
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+) -> list[dict[str, Any]]:
+    device = find_device(params.accelerator, params.devices)
+    vae.mixed = params.precision == "bf16-mixed"
     module = VaeModule(vae, params, seed, scratch / "network.pt")
     if not module.resume():
         learn = np.flatnonzero(~data.held_out)
@@ -212,7 +228,9 @@ def _train_network(
             module.note_start(HeldOut(data, held_out, _CHUNK))
         with _quiet():
             trainer = lightning.Trainer(
-                max_epochs=params.max_epochs - module.first_epoch, accelerator="cpu", devices=1, logger=False,
+                max_epochs=params.max_epochs - module.first_epoch,
+                accelerator="gpu" if device.type == "cuda" else "cpu", devices=params.devices,
+                strategy="auto" if params.devices == 1 else "ddp_fork", logger=False,
                 enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
                 num_sanity_val_steps=0, gradient_clip_val=params.gradient_clip,
                 callbacks=[_Reporter(report, params.max_epochs)], default_root_dir=scratch,
@@ -223,7 +241,10 @@ def _train_network(
                 Batches(data, learn, params, seed, module.first_epoch),
                 HeldOut(data, held_out, _CHUNK),
             )
-    vae.load_state_dict(module.best)
+        if params.devices > 1:  # the processes that trained have left all they know in the checkpoint
+            module.resume()
+    vae.cpu().load_state_dict(module.best)
+    vae.mixed = False
     vae.eval()
     return module.curves
 
@@ -234,7 +255,8 @@ class _Reporter(lightning.Callback):  # type: ignore[misc]  # lightning has no t
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         epoch = getattr(pl_module, "epoch", 0)
-        self.report(f"train the network: epoch {epoch + 1} of {self.max_epochs}", epoch / self.max_epochs)
+        if trainer.is_global_zero:
+            self.report(f"train the network: epoch {epoch + 1} of {self.max_epochs}", epoch / self.max_epochs)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Latent 0 is the amplitude, ``(ln A - mean) / scatter``; the next ``n_component``
 belong to the convolutions alone. A spectrum is ``A T(z) (m (1 + N(latent)) + B c)``.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -39,6 +40,7 @@ class Vae(nn.Module):
     def __init__(self, params: EmbedParams) -> None:
         super().__init__()
         self.params = params
+        self.mixed = False
         self.grid = RestGrid(params.z_min, params.z_max)
         self.linear = LinearModel(params.n_component, self.grid, params.student_dof, params.n_robust)
         self.encoder = ConvEncoder(params, self.grid)
@@ -58,7 +60,8 @@ class Vae(nn.Module):
         brightness = flux * root
         parts = [chi / 2, brightness.sign() * torch.log1p(brightness.abs()) / 2, torch.log1p(signal) / 2, known]
         inputs = torch.stack(parts, dim=-1)  # (n_spec, n_wave, N_INPUT)
-        out = self.encoder(inputs, known, frame)
+        with self._precision(flux):
+            out = self.encoder(inputs, known, frame).float()
         information = (signal**2).sum(dim=1, keepdim=True)  # (n_spec, 1)
         trust = information / (information + _HALF_INFORMATION)
 
@@ -81,6 +84,10 @@ class Vae(nn.Module):
         kl = self.kl_linear(mean_linear, post) + kl_units(mean_rest, log_sigma).sum(dim=1)
         return Encoded(mean, sigma, kl, post)
 
+    def _precision(self, like: Tensor) -> AbstractContextManager[object]:
+        """Within it the convolutions are made in bfloat16, if that is wanted; the linear part never is."""
+        return torch.autocast(like.device.type, torch.bfloat16) if self.mixed else nullcontext()
+
     def kl_linear(self, mean: Tensor, post: Posterior) -> Tensor:
         """Divergence of the components' posterior, correlations and all, from N(0, 1), (n_spec,) [nat]."""
         n_first = 1 + self.params.n_component
@@ -93,11 +100,11 @@ class Vae(nn.Module):
     def sample(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
         """A draw from the posterior, (n_spec, n_latent); the linear part with its correlations."""
         mean, sigma = encoded.mean, encoded.sigma
-        noise = torch.randn(mean.shape, generator=generator)
+        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         n_first = 1 + self.params.n_component
         root = torch.linalg.cholesky(encoded.linear.covariance[:, :n_first, :n_first]).float()
         drawn = torch.bmm(root, noise[:, :n_first, None])[:, :, 0]
-        scale = torch.ones(n_first)
+        scale = torch.ones(n_first, device=mean.device)
         scale[0] = 1 / self.linear.amplitude_scatter
         first = mean[:, :n_first] + drawn.clamp(-3, 3) * scale
         return torch.cat([first, mean[:, n_first:] + sigma[:, n_first:] * noise[:, n_first:]], dim=1)
@@ -108,9 +115,11 @@ class Vae(nn.Module):
         amplitude = self.linear.mean_amplitude(frame) * torch.exp(latent[:, 0] * self.linear.amplitude_scatter)
         mean = take(self.linear.table[:, 0], frame)
         weight = nn.functional.pad(latent[:, :n_first], (0, self.linear.n_column - n_first))
-        keep = torch.arange(self.linear.n_column) > 0
+        keep = torch.arange(self.linear.n_column, device=latent.device) > 0
         shape = mean + project(self.linear.table, frame, weight * keep)
-        shape = shape + mean * self.decoder(latent[:, 1:], frame)
+        with self._precision(latent):
+            more = self.decoder(latent[:, 1:], frame).float()
+        shape = shape + mean * more
         flux: Tensor = amplitude[:, None] * transmission * shape
         return flux
 

@@ -23,7 +23,7 @@ def embed(context: Context, prepared: pa.Table, trained: Path, *, params: Encode
     from oddqso.embed.encoding import encode
 
     model = _model(trained, (trained / "manifest.json").stat().st_mtime_ns)
-    return encode(model, Spectra.from_table(prepared), params.batch_size, params.n_thread).to_table()
+    return encode(model, Spectra.from_table(prepared), params.batch_size, params.n_thread, params.device).to_table()
 
 
 STAGE = Stage("embed", kind="map", reads=("prepare", "train"), function=embed, params=EncodeParams)
