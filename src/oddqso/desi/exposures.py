@@ -62,7 +62,8 @@ def spectra_file(coadd: Path) -> Path | None:
 def read_exposures(coadd: Path, target_id: int) -> list[Exposure]:
     """The exposures of a target in order of time; none where there is no such file, or it does not have the target.
 
-    Pixels with a mask get ivar 0.
+    Pixels with a mask get ivar 0. DESI packs these files: of a packed one all is unpacked up to the last row that is
+    wanted, which takes seconds a gigabyte; of an unpacked one only these rows are read.
 
     Parameters
     ----------

@@ -100,18 +100,16 @@ class Plane:
         near = np.concatenate(parts) if parts else np.empty(0, np.int32)
         return np.sort(near[_holds(view, self.xy[near])])
 
-    def cells(
-        self, view: Extent, n_x: int, n_y: int, places: NDArray[np.int32] | None = None
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The points of a rectangle, and the cell of each in a grid over it, ``row * n_x + column``."""
-        places = self.within(view) if places is None else places
-        xy = self.xy[places]
-        return places, _bins(xy[:, 1], view.y0, view.y1, n_y) * n_x + _bins(xy[:, 0], view.x0, view.x1, n_x)
+    def cells(self, view: Extent, n_x: int, n_y: int) -> NDArray[np.int32]:
+        """The cell of each point in a grid over a rectangle, ``row * n_x + column``, (n,) int32; -1 outside."""
+        cell = np.empty(len(self), np.int32)
+        _cells(self.xy, np.array([view.x0, view.x1, view.y0, view.y1]), n_x, n_y, cell)
+        return cell
 
     def count(self, view: Extent, n_x: int, n_y: int) -> NDArray[np.int64]:
         """How many points lie in each cell of a grid over a rectangle, (n_y, n_x)."""
-        _, cell = self.cells(view, n_x, n_y)
-        return np.bincount(cell, minlength=n_x * n_y).reshape(n_y, n_x)
+        cell = self.cells(view, n_x, n_y)
+        return np.bincount(cell[cell >= 0], minlength=n_x * n_y).reshape(n_y, n_x)
 
     def inside(self, polygon: NDArray[np.float64]) -> NDArray[np.int32]:
         """Places of the points inside a polygon, ascending; where it crosses itself, by the even-odd rule.
@@ -242,6 +240,20 @@ def _insides(corners: NDArray[np.float64], extent: Extent) -> NDArray[np.bool_]:
             np.add.at(rises[row], first, 1)
     odd: NDArray[np.bool_] = np.cumsum(rises, axis=1)[:, :_N_CELL] % 2 == 1
     return odd.reshape(-1)
+
+
+@njit(cache=True, nogil=True)
+def _cells(xy: Any, edges: Any, n_x: int, n_y: int, out: Any) -> None:
+    """Fill ``out`` (n,) with the cell of each point of ``xy`` (n, 2), or -1; ``edges`` are x0, x1, y0, y1."""
+    x0, x1, y0, y1 = edges[0], edges[1], edges[2], edges[3]
+    for i in range(xy.shape[0]):
+        x, y = xy[i, 0], xy[i, 1]
+        if x0 <= x <= x1 and y0 <= y <= y1:
+            column = min(int((x - x0) / (x1 - x0) * n_x), n_x - 1)
+            row = min(int((y - y0) / (y1 - y0) * n_y), n_y - 1)
+            out[i] = row * n_x + column
+        else:
+            out[i] = -1
 
 
 @njit(cache=True, nogil=True)

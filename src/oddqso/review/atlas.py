@@ -219,7 +219,9 @@ def layer(
     plane: Plane, view: Extent, n_x: int, n_y: int, values: NDArray[Any] | None, *, largest: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
     """Counts of a grid over a rectangle (n_y, n_x), and the largest or mean value of each cell, NaN where none."""
-    places, cell = plane.cells(view, n_x, n_y)
+    cell = plane.cells(view, n_x, n_y)
+    places = np.flatnonzero(cell >= 0)
+    cell = cell[places]
     counts = np.bincount(cell, minlength=n_x * n_y)
     if values is None:
         return counts.reshape(n_y, n_x), None

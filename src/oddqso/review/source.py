@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 Views = Callable[[list[int]], list[SpectrumView]]
 """TARGETIDs to spectra, in their order."""
 _KEPT_VIEWS: Final = 48
+_KEPT_EXPOSURES: Final = 8
 Words = Callable[[Mapping[str, Any], SpectrumView], list[str]]
 """A row of the catalog and its spectrum in words."""
 
@@ -61,6 +62,7 @@ class RunSource:
                 raise StageError(f"stage {stage} of {run} is not complete; run `oddqso run --run {run}` first")
         self._words = words
         self._view = lru_cache(maxsize=_KEPT_VIEWS)(lambda target_id: views([target_id])[0])
+        self._exposures = lru_cache(maxsize=_KEPT_EXPOSURES)(self._read_exposures)
         self.columns = CatalogColumns(self.directory.stage("release") / "catalog.parquet")
         self.target_id: NDArray[np.int64] = self.columns["TARGETID"]
         self._order = np.argsort(self.target_id, kind="stable")
@@ -154,8 +156,7 @@ class RunSource:
     def exposures(self, target_id: int) -> list[dict[str, Any]]:
         """Its single exposures, ready for JSON, in order of time; empty where the input has none, or is gone."""
         self.row_of(target_id)
-        coadd = self._coadds.of(target_id)
-        return [] if coadd is None else [exposure_json(one) for one in read_exposures(coadd, target_id)]
+        return self._exposures(target_id)
 
     def neighbors(self, target_id: int, k: int = 5) -> dict[str, list[dict[str, Any]]]:
         """The nearest ordinary and the nearest odd objects in latent space, nearest first."""
@@ -181,6 +182,10 @@ class RunSource:
     @cached_property
     def _neighbors(self) -> Neighbors:
         return Neighbors(self.latents, self.columns["SCORE"])
+
+    def _read_exposures(self, target_id: int) -> list[dict[str, Any]]:
+        coadd = self._coadds.of(target_id)
+        return [] if coadd is None else [exposure_json(one) for one in read_exposures(coadd, target_id)]
 
     @cached_property
     def _coadds(self) -> Coadds:

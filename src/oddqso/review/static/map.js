@@ -46,6 +46,7 @@ async function load() {
   tellStatus(found);
   tellLegend();
   draw();
+  performance.mark("map-drawn");
   if (found.status.state === "making") ask(3000);
 }
 

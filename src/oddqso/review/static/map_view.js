@@ -93,7 +93,7 @@ const STEP_PX = 3;
 // Pointers and wheel: one pointer moves or draws, two zoom.
 export function gestures(canvas, view, { draws, moved, hovered, left, drawn, finished, clicked }) {
   const down = new Map();
-  let begun = null;
+  let begun = null; // where the first pointer came down; null once it has left that place
   let corners = null;
   const at = (event) => {
     const frame = canvas.getBoundingClientRect();
@@ -106,9 +106,10 @@ export function gestures(canvas, view, { draws, moved, hovered, left, drawn, fin
     if (down.size === 1) {
       begun = at(event);
       corners = draws(event) ? [view.place(...begun)] : null;
-    } else if (corners) {
+    } else {
+      begun = null;
+      if (corners) drawn(null);
       corners = null;
-      drawn(null);
     }
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -116,11 +117,11 @@ export function gestures(canvas, view, { draws, moved, hovered, left, drawn, fin
     const now = at(event);
     const before = down.get(event.pointerId);
     if (!before) return hovered(...now);
+    if (begun && Math.hypot(now[0] - begun[0], now[1] - begun[1]) < CLICK_PX) return; // a hand that shakes
     if (down.size === 2) {
       const [other] = [...down].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
       const [was, is] = [before, now].map(([x, y]) => Math.hypot(x - other[0], y - other[1]));
       if (is > 0) view.zoom(was / is, (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
-      begun = null;
       moved();
     } else if (corners) {
       if (Math.hypot(now[0] - before[0], now[1] - before[1]) < STEP_PX) return;
@@ -130,14 +131,14 @@ export function gestures(canvas, view, { draws, moved, hovered, left, drawn, fin
       view.shift(before[0] - now[0], before[1] - now[1]);
       moved();
     }
+    begun = null;
     down.set(event.pointerId, now);
   });
   const up = (event) => {
     if (!down.delete(event.pointerId)) return;
     const now = at(event);
-    const still = begun && Math.hypot(now[0] - begun[0], now[1] - begun[1]) < CLICK_PX;
-    if (down.size === 0 && corners && !still) finished(corners);
-    else if (down.size === 0 && still && event.type === "pointerup") clicked(...now);
+    if (down.size === 0 && corners && !begun) finished(corners);
+    else if (down.size === 0 && begun && event.type === "pointerup") clicked(...now);
     if (down.size === 0) begun = corners = null;
   };
   canvas.addEventListener("pointerup", up);

@@ -153,8 +153,9 @@ def post_lasso(room: Here, me: Me, atlas: Map, lasso: Lasso) -> JSONResponse:
     """Keep the objects inside a polygon as the queue ``selection-ID``; the same polygon gives the same one."""
     selection = atlas.select(lasso.polygon, lasso.map)
     rows = atlas.selected(selection.id)
-    ids = room.source.target_id[rows]
-    sample = np.sort(ids)[:_SAMPLE] if room.blind else ids[:_SAMPLE]
+    if room.blind:  # the catalog's order is that of the score
+        rows = rows[np.argsort(room.source.target_id[rows], kind="stable")]
+    sample = room.source.target_id[rows[:_SAMPLE]]
     return JSONResponse({
         "n": selection.n,
         "selection": selection.id,
