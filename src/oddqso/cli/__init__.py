@@ -11,6 +11,7 @@ import typer
 from oddqso import __version__
 from oddqso.cli import (
     delivering,
+    exchanging,
     injecting,
     pretraining,
     reviewers,
@@ -37,6 +38,7 @@ for command in (
 app.add_typer(vetting.app, name="vet")
 app.add_typer(reviewers.people, name="reviewers")
 app.add_typer(reviewers.store, name="store")
+app.add_typer(exchanging.verdicts, name="verdicts")
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,19 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from oddqso.errors import ConfigError, ConflictError, DataError, OddqsoError
 from oddqso.review.orders import Orders
 from oddqso.review.room import Room
-from oddqso.review.web import learning, login, objects, pages, people, queues, statics, verdicts, vetting
+from oddqso.review.web import (
+    agreement,
+    exchange,
+    learning,
+    login,
+    objects,
+    pages,
+    people,
+    queues,
+    statics,
+    verdicts,
+    vetting,
+)
 from oddqso.review.web import map as latent_map
 from oddqso.review.web.access import API, Access
 from oddqso.review.web.limits import Limits
@@ -25,6 +37,8 @@ API_ROUTERS = (
     people.router,
     queues.router,
     objects.router,
+    exchange.router,
+    agreement.router,
     verdicts.router,
     learning.router,
     latent_map.router,
@@ -90,7 +104,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _stopped(request: Request, error: Exception) -> Response:
     stopped = error if isinstance(error, StarletteHTTPException) else StarletteHTTPException(500)
-    if request.url.path.startswith("/api/") or request.method != "GET":
+    if request.scope["path"].startswith("/api/") or request.method != "GET":
         return _problem(stopped.status_code, str(stopped.detail), dict(stopped.headers or {}))
     title = (
         "Not here" if stopped.status_code == 404 else "Not for you" if stopped.status_code == 403 else "Not possible"
