@@ -192,12 +192,43 @@ def test_an_overlong_or_broken_address_is_refused(ada):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "testserver.evil.example", "169.254.169.254", "", "[::2]:80", "a@testserver"]
+    "host",
+    [
+        "evil.example",
+        "testserver.evil.example",
+        "169.254.169.254",
+        "",
+        "[::2]:80",
+        "a@testserver",
+        "testserver:80/static/?",
+        "testserver:x",
+        "[::1]/static/?",
+    ],
 )
 def test_a_foreign_host_is_refused(ada, host):
     answer = ada.client.get("/api/v1/me", headers={"host": host})
     assert answer.status_code == 421
     assert "evil" not in answer.text
+
+
+def test_no_address_in_the_host_opens_a_route(room, stranger):
+    """The address that a library puts together from the Host header is not what decides who may enter."""
+    for host in ("testserver:80/static/?", "testserver/login?", "testserver:80/static/#"):
+        assert stranger.get("/api/v1/me", headers={"host": host}).status_code == 421
+    for path in ("/static/%3f/../../api/v1/me", "/login%3f/../api/v1/me", "//api/v1/me", "/api/v1/me%00", "/API/v1/me"):
+        assert stranger.get(path).status_code in (303, 400, 401, 404)
+
+
+def test_a_body_that_is_too_deep_is_refused(ada):
+    headers = {"x-csrf-token": ada.csrf, "content-type": "application/json"}
+    answer = ada.client.post(f"{API}/verdicts", content=b"[" * 200_000, headers=headers)
+    assert answer.status_code in (400, 422)
+
+
+def test_the_old_password_cannot_be_guessed_with_a_stolen_session(room, ada):
+    for _ in range(room.params.login_failures):
+        assert ada.post("/me/password", {"old": "wrong", "new": "another password"}).status_code == 403
+    assert ada.post("/me/password", {"old": PASSWORD, "new": "another password"}).status_code == 429
 
 
 def test_sign_in_is_refused_after_too_many_attempts(room, stranger, clock):

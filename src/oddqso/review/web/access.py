@@ -87,12 +87,12 @@ class Access:
             return await send({"type": "websocket.close", "code": 1008})
         request = Request(scope)
         answer = self._foreign(request)
-        if answer is None and not is_public(request.url.path):
+        if answer is None and not is_public(request.scope["path"]):
             answer = await self._enter(request)
         await (answer or self.app)(scope, receive, send)
 
     async def _enter(self, request: Request) -> Response | None:
-        room, path = self.room, request.url.path
+        room, path = self.room, request.scope["path"]
         if path == "/" and "token" in request.query_params and not room.is_group:
             return await to_thread.run_sync(self._open_by_link, request)
         asker = await to_thread.run_sync(asker_of, room, request)
@@ -130,7 +130,7 @@ def asker_of(room: Room, request: Request) -> Asker | None:
     """Who is behind a request: by API token if there is one, else by the session's cookie; None for a stranger."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        reviewer = room.store.reviewer_of_token(credentials.strip()) if request.url.path.startswith(API) else None
+        reviewer = room.store.reviewer_of_token(credentials.strip()) if request.scope["path"].startswith(API) else None
         return Asker(reviewer, None) if reviewer is not None and not reviewer.disabled else None
     token = request.cookies.get(cookie_name(room))
     found = room.store.session(token) if token else None
@@ -146,11 +146,11 @@ def refuse(status: int, detail: str) -> JSONResponse:
 
 def _turn_away(room: Room, request: Request) -> Response:
     how = "sign in at /login" if room.is_group else "open the link that `oddqso review` printed"
-    if request.url.path.startswith("/api/") or request.method not in SAFE_METHODS:
+    if request.scope["path"].startswith("/api/") or request.method not in SAFE_METHODS:
         response: Response = refuse(401, f"nobody is signed in here; {how}")
     else:
         query = f"?{request.url.query}" if request.url.query and "token" not in request.query_params else ""
-        response = RedirectResponse(f"/login?next={quote(request.url.path + query, safe='/')}", 303)
+        response = RedirectResponse(f"/login?next={quote(request.scope['path'] + query, safe='/')}", 303)
     if cookie_name(room) in request.cookies:
         end_session(response, room)
     return response

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from oddqso.review.room import Room
+from oddqso.review.store.records import Reviewer
 from oddqso.review.web.access import Here, asker_of, begin, cookie_name, end_session, set_session
 from oddqso.review.web.rendering import render
 
@@ -44,8 +45,7 @@ def login(
     address = request.client.host if request.client else ""
     if is_too_often(room, name, address):
         return _again(request, 429, WAIT, name, next)
-    with _CHECKING:
-        reviewer = room.store.check_password(name, password)
+    reviewer = right_password(room, name, password)
     if reviewer is None:
         return _again(request, 401, WRONG, name, next)
     room.store.forget_attempts(name, address)
@@ -63,6 +63,12 @@ def logout(request: Request, room: Here) -> Response:
     response = RedirectResponse("/login", 303)
     end_session(response, room)
     return response
+
+
+def right_password(room: Room, name: str, password: str) -> Reviewer | None:
+    """The reviewer whose password it is; only a few are looked at at a time."""
+    with _CHECKING:
+        return room.store.check_password(name, password)
 
 
 def is_too_often(room: Room, name: str, address: str) -> bool:

@@ -1,5 +1,6 @@
 """Objects: facts, spectrum, exposures and neighbors; withheld in part until one's own verdict is in."""
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from oddqso.review.web.learning import predictions
 
 router = APIRouter(tags=["objects"])
 
+_TARGET_ID = re.compile(r"-?[0-9]{1,19}")
+
 
 def target(request: Request, target_id: Annotated[str, Path(pattern=r"^-?[0-9]{1,19}$")]) -> int:
     """The TARGETID in an address; 404 if the run does not have it."""
@@ -24,11 +27,9 @@ def target(request: Request, target_id: Annotated[str, Path(pattern=r"^-?[0-9]{1
 def known_target(room: Room, text: str) -> int:
     """The TARGETID of a text; 404 if the run does not have it."""
     try:
-        target_id = int(text)
-        if not -(2**63) <= target_id < 2**63:
-            raise ValueError
+        target_id = int(text) if _TARGET_ID.fullmatch(text) else 2**63
         room.source.row_of(target_id)
-    except (ValueError, DataError):
+    except DataError:
         raise HTTPException(404, f"TARGETID {text[:20]} is not in this run") from None
     return target_id
 

@@ -12,6 +12,7 @@ from oddqso.review import classes
 from oddqso.review.room import Room
 from oddqso.review.store.records import Reviewer, Role
 from oddqso.review.web.access import Here, Lead, Me, asker, cookie_name, end_session
+from oddqso.review.web.login import WAIT, is_too_often, right_password
 from oddqso.review.web.objects import Target, known_target
 from oddqso.review.web.queues import orders_of
 from oddqso.spectra.lines import ABSORPTION_LINES, LINES
@@ -117,13 +118,17 @@ def logout(request: Request, room: Here, me: Me) -> Response:
     return response
 
 
-@router.post("/me/password", status_code=204, responses={403: {}})
+@router.post("/me/password", status_code=204, responses={403: {}, 429: {}})
 def change_password(request: Request, room: Here, me: Me, sent: OwnPassword) -> Response:
     """Change one's own password; all sessions of the account end."""
     if asker(request).csrf is None:
         raise HTTPException(403, "a token changes no password; sign in")
-    if room.store.check_password(me.name, sent.old) is None:
+    address = request.client.host if request.client else ""
+    if is_too_often(room, me.name, address):
+        raise HTTPException(429, WAIT)
+    if right_password(room, me.name, sent.old) is None:
         raise HTTPException(403, "the old password does not fit")
+    room.store.forget_attempts(me.name, address)
     room.store.set_password(me.id, sent.new, by=me.name)
     response = Response(status_code=204)
     end_session(response, room)

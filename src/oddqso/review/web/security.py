@@ -1,5 +1,6 @@
 """What every answer says to the browser, and under which names the room answers at all."""
 
+import re
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -20,6 +21,9 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """On every answer, refusals included."""
+
+
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z._-]+))(?::[0-9]{1,5})?")
 
 
 class SecurityHeaders:
@@ -61,14 +65,15 @@ class KnownHosts:
         await self.app(scope, receive, send)
 
 
-def host_name(host: str) -> str:
-    """The name in a Host header, without the port.
+def host_name(host: str) -> str | None:
+    """The name in a Host header, without the port; None if it is no such header from end to end.
+
+    Whatever follows the name counts: a path behind the port would become a part of the address that others read.
 
     Examples
     --------
-    >>> host_name("Localhost:8123"), host_name("[::1]:8123"), host_name("127.0.0.1")
-    ('localhost', '::1', '127.0.0.1')
+    >>> host_name("Localhost:8123"), host_name("[::1]:8123"), host_name("127.0.0.1:80/static/?")
+    ('localhost', '::1', None)
     """
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].rstrip(".").lower()
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else None
