@@ -17,23 +17,29 @@ const verdicts = new Verdicts(page.queue);
 const flow = new Flow(page.queue, (payload) => prepared(payload, plot.options.smooth));
 const { lines } = await get("/lines");
 const plot = new SpectrumPlot($("plot"), { lines });
-const state = { id: null, object: null, catalogZ: 0, index: history.state?.index ?? 0, turn: 0, idle: 0 };
+const state = { id: null, object: null, catalogZ: 0, index: history.state?.index ?? 0, turn: 0, idle: 0, ready: false };
+const RETRY_MS = 2000;
 
 // ---- from object to object
 
 /** Show an object; `began` is when the key was pressed. */
 async function show(id, began = performance.now()) {
   const turn = ++state.turn;
-  state.id = id;
+  Object.assign(state, { id, ready: false });
   $("plot").setAttribute("data-busy", "");
   let loaded;
   try {
     loaded = await flow.load(id);
   } catch (error) {
-    if (turn === state.turn) showProblem(error.message);
+    if (turn !== state.turn) return;
+    state.failed = true;
+    showProblem(`This object cannot be fetched: ${error.message}. Your verdicts are kept.`);
+    if (error.status !== 404) setTimeout(() => { if (turn === state.turn) show(id); }, RETRY_MS);
     return;
   }
   if (turn !== state.turn) return;
+  if (state.failed) showProblem("");
+  state.failed = false;
   const { object, spectrum } = loaded;
   Object.assign(state, { object, catalogZ: spectrum.z ?? 0 });
   verdicts.open(id, object.my_verdict);
@@ -49,6 +55,7 @@ async function show(id, began = performance.now()) {
   requestAnimationFrame(() => {
     const painted = new MessageChannel();
     painted.port1.onmessage = () => {
+      if (turn === state.turn) state.ready = true;
       performance.measure("flip", { start: began, end: performance.now(), detail: id });
       later(id, turn);
     };
@@ -118,7 +125,9 @@ function notice(text) {
 
 const nameOf = (verdict) => page.classes.find((kind) => kind.verdict === verdict)?.name ?? verdict;
 
+/** A class is for what is on the screen: a key that comes before the next spectrum is painted does nothing. */
 function give(verdict, subtype, event) {
+  if (!state.ready || state.leaving) return;
   closeSubtypes();
   verdicts.give(verdict, subtype);
   notice(`${nameOf(verdict)}${subtype ? `, ${subtype}` : ""}: ${state.id}`);
