@@ -1,9 +1,11 @@
 """Rooms on a made run, and people who ask."""
 
 import itertools
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -19,11 +21,27 @@ PASSWORD = "correct horse battery"
 API = "/api/v1"
 
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords in a millisecond instead of a tenth of a second."""
-    monkeypatch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts, "_HASHER", CHEAP)
     accounts._hash_of_nobody.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory) -> Path:
+    """A store with a lead, ada, and two reviewers, ben and eve; to be copied."""
+    path = tmp_path_factory.mktemp("store") / "review.sqlite"
+    store = open_store(path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(accounts, "_HASHER", CHEAP)
+        for name in ("ada", "ben", "eve"):
+            store.add_reviewer(name, Role.LEAD if name == "ada" else Role.REVIEWER, PASSWORD)
+    store.close()
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +50,9 @@ def source(made_run, made_views):
 
 
 @pytest.fixture
-def room(source, tmp_path, clock) -> Iterator[Room]:
+def room(source, new_store, tmp_path, clock) -> Iterator[Room]:
     """A group with a lead, ada, and two reviewers, ben and eve; nothing is withheld."""
-    store = open_store(tmp_path / "review.sqlite", clock)
-    for name in ("ada", "ben", "eve"):
-        store.add_reviewer(name, Role.LEAD if name == "ada" else Role.REVIEWER, PASSWORD)
+    store = open_store(shutil.copy(new_store, tmp_path / "review.sqlite"), clock)
     names = ("testserver", "127.0.0.1", "localhost")
     yield Room(store, source, ReviewParams(blind=False), Mode.GROUP, allowed_hosts=names)
     store.close()
