@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import resource
 import signal
@@ -8,17 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from oddqso.errors import StoreError
-from oddqso.review.store import open_store
+from oddqso.review.store import NewVerdict, open_store
 
 WRITER = Path(__file__).parent / "writer.py"
 
 
-def start(url, name, first, count, **more):
+def start(url, name, first, count):
     return subprocess.Popen(
         [sys.executable, WRITER, url, name, str(first), str(count)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, **more,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -106,11 +108,10 @@ def test_readers_that_follow_the_log_miss_nothing(store, say):
     assert seen == list(range(1, 101))
 
 
-@pytest.mark.parametrize("after", [1, 40])
-def test_a_killed_writer_loses_nothing_that_was_answered(url, after):
+def test_a_killed_writer_loses_nothing_that_was_answered(url):
     open_store(url).close()
     writer = start(url, "ada", 0, 100_000)
-    told = [writer.stdout.readline() for _ in range(after)]
+    told = [writer.stdout.readline() for _ in range(40)]
     os.kill(writer.pid, signal.SIGKILL)
     told += writer.communicate()[0].splitlines()
     answered = [int(line.split()[1]) for line in told if line.strip() and len(line.split()) == 2]
@@ -119,10 +120,11 @@ def test_a_killed_writer_loses_nothing_that_was_answered(url, after):
     kept = [one.target_id for one in store.verdicts()]
     assert set(answered[:-1]) <= set(kept)  # the last line may be cut short by the kill
     assert kept == list(range(len(kept)))
-    assert len(kept) >= after
-    again = start(url, "ada", 0, len(kept))  # the page sends again what it is not sure of
-    assert again.wait(timeout=120) == 0
-    again.communicate()
+    assert len(kept) >= 40
+    ada = store.reviewer("ada")
+    for target_id in kept:  # the page sends again what it is not sure of
+        said = NewVerdict(client_id=f"writer-ada-{target_id}", target_id=target_id, verdict="ARTIFACT")
+        assert not store.add_verdict(ada.id, said)[1]
     assert len(store.verdicts()) == len(kept)
     store.close()
 
@@ -131,14 +133,50 @@ def test_a_full_disk_is_told_and_nothing_answered_is_lost(tmp_path):
     path = tmp_path / "review.sqlite"
     open_store(path).close()
 
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-
-    writer = start(str(path), "ada", 0, 100_000, preexec_fn=small_disk)
+    writer = start(str(path), "ada", 0, 100_000)
+    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
     out, err = writer.communicate(timeout=120)
     assert writer.returncode == 1
     assert "StoreError" in err
     store = open_store(path)
     assert [one.target_id for one in store.verdicts()] == list(range(len(out.splitlines())))
     assert out
+    store.close()
+
+
+def cut_off(postgres, database):
+    """End all connections to a database, as a restart of the server does."""
+    engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        name = database.engine.url.database
+        ours = sa.text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
+        )
+        assert connection.execute(ours, {"name": name}).all()
+    engine.dispose()
+
+
+def test_after_a_restart_of_the_server_a_store_goes_on(postgres, new_postgres, say):
+    store = open_store(new_postgres())
+    ada = store.add_reviewer("ada")
+    cut_off(postgres, store.database)
+    assert store.add_verdict(ada.id, say(7, "KNOWN"))[1]
+    store.close()
+
+
+def test_a_write_that_was_cut_off_stores_nothing_and_sent_again_it_is_stored_once(postgres, new_postgres, say):
+    store = open_store(new_postgres())
+    ada, said = store.add_reviewer("ada"), say(7, "KNOWN")
+    values = dataclasses.asdict(said) | {"tags": "[]", "settles": False}
+
+    def write():
+        with store.database.writing() as connection:
+            store._append(connection, ada.id, values)
+            cut_off(postgres, store.database)
+
+    with pytest.raises(StoreError, match="check that the server runs"):
+        write()
+    assert store.verdicts() == []
+    assert store.add_verdict(ada.id, said)[1]
+    assert len(store.verdicts()) == 1
     store.close()

@@ -75,7 +75,7 @@ def test_an_empty_server_is_described_as_having_no_schema(new_postgres):
 
 def test_describing_does_not_make_a_file(tmp_path):
     with pytest.raises(StoreError, match="there is no store"):
-        describe(tmp_path / "review.sqlite")
+        describe(tmp_path / "folder" / "review.sqlite")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def test_a_folder_is_no_store(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the folder"):
+    with pytest.raises(StoreError, match="cannot make"):
         open_store(tmp_path / "file" / "review.sqlite")
 
 
@@ -153,6 +153,17 @@ def test_a_file_keeps_a_write_ahead_log_and_syncs_each_answer(tmp_path):
         }
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
     store.close()
+
+
+def test_files_are_for_their_owner_alone(tmp_path):
+    """They hold hashes of passwords, and what blind reviewers must not see."""
+    store = open_store(tmp_path / "folder" / "review.sqlite")
+    store.add_reviewer("ada")
+    store.backup(tmp_path / "folder" / "saved.sqlite")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "folder").iterdir()}
+    store.close()
+    assert len(modes) == 4
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_path_and_its_url_are_the_same_store(tmp_path):

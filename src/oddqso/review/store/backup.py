@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from oddqso.errors import ConflictError, StoreError
 from oddqso.review.store import schema
 from oddqso.review.store.database import Database, connect
-from oddqso.review.store.opening import bring_up_to_date, check
+from oddqso.review.store.opening import bring_up_to_date, check, make_file
 from oddqso.review.store.tables import api_tokens, assignments, audit, filters, gold, reviewers, verdicts
 from oddqso.runs.files import store_error, writing
 
@@ -49,6 +49,7 @@ class Backup:
             aside.unlink(missing_ok=True)
             target = connect(aside)
             try:
+                make_file(target)
                 with self.database.reading() as source, target.writing() as to:
                     schema.upgrade(to, str(aside))
                     copied = _copy(source, to)

@@ -86,14 +86,12 @@ class Database:
 
 
 def connect(url: str | Path) -> Database:
-    """A database by URL, or an SQLite file by path.
+    """A database by URL, or an SQLite file by path; nothing is opened yet.
 
     Raises
     ------
     ConfigError
         For a URL that is none, a database of another kind, or a missing driver.
-    StoreError
-        If the folder of the file cannot be made.
 
     Examples
     --------
@@ -120,10 +118,6 @@ def connect(url: str | Path) -> Database:
 
 
 def _sqlite(path: Path) -> Database:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}; choose another") from error
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},

@@ -70,6 +70,23 @@ def describe(url: str | Path) -> StoreInfo:
         database.engine.dispose()
 
 
+def make_file(database: Database) -> None:
+    """A new file is for its owner alone: it will hold hashes of passwords, and what blind reviewers must not see.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made.
+    """
+    path = Path(database.where)
+    if database.is_sqlite and not path.exists():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise StoreError(f"cannot make {path}: {error.strerror or error}; choose another place") from error
+
+
 def check(database: Database) -> None:
     """See that a file is sound, and that a server keeps any text.
 

@@ -13,7 +13,7 @@ from oddqso.review.store.backup import Backup
 from oddqso.review.store.database import Database, connect
 from oddqso.review.store.filters import Filters
 from oddqso.review.store.gold import Gold
-from oddqso.review.store.opening import bring_up_to_date, check
+from oddqso.review.store.opening import bring_up_to_date, check, make_file
 from oddqso.review.store.sessions import Sessions
 from oddqso.review.store.times import utc_now
 from oddqso.review.store.verdicts import Verdicts
@@ -66,6 +66,7 @@ def open_store(url: str | Path, now: Callable[[], datetime] = utc_now) -> Store:
     """
     database = connect(url)
     try:
+        make_file(database)
         check(database)
         bring_up_to_date(database)
     except OddqsoError:
