@@ -79,8 +79,8 @@ def judge(
     if len(rows):
         found[:, rows] = fitted(features.rows(rows))
     left = top[~labeled[top]]
-    merit = found[0, left] + params.sigma_weight * found[1, left]
-    order = left[offer(merit, found[1, left], params.explore_share if len(rows) else 0.0)]
+    weight, share = (params.sigma_weight, params.explore_share) if len(rows) else (0.0, 0.0)  # at first the plain order
+    order = left[offer(found[0, left] + weight * found[1, left], found[1, left], share)]
     return Judgment(np.clip(found[0], 0, 5), found[1], order, model.name, fitted)
 
 
