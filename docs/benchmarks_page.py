@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from discovery_page import discovery_page
+from review_page import review_page
 
 from oddqso.stages import STAGES
 
@@ -19,6 +20,9 @@ def benchmarks_page() -> str:
     discovery = RESULTS / "discovery.json"
     if discovery.exists():
         text += discovery_page(json.loads(discovery.read_text()))
+    review = RESULTS / "review.json"
+    if review.exists():
+        text += review_page(json.loads(review.read_text()))
     return text + _realism(realism)
 
 
