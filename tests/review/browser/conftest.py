@@ -60,8 +60,14 @@ def browser(chromium):
 
 
 @pytest.fixture(scope="module")
-def _server(made_run, tmp_path_factory) -> Iterator[Server]:
-    started = Server(made_run, tmp_path_factory.mktemp("served") / "review.sqlite")
+def served_run(made_run) -> Path:
+    """The run that is served."""
+    return made_run
+
+
+@pytest.fixture(scope="module")
+def _server(served_run, tmp_path_factory) -> Iterator[Server]:
+    started = Server(served_run, tmp_path_factory.mktemp("served") / "review.sqlite")
     started.start()
     yield started
     started.kill()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from oddqso.reports.results import SpectrumView
+from oddqso.review.atlas import Atlas
 from oddqso.review.room import Room
 from oddqso.review.serving import listen, serve
 from oddqso.review.source import open_source
@@ -29,7 +30,7 @@ def main(run: Path, store: Path, port: int) -> None:
     """Serve until killed."""
     source = open_source(run, lambda target_ids: [view(one) for one in target_ids])
     kept = open_store(store)
-    room = Room(kept, source, local=kept.ensure_local_reviewer("me"))
+    room = Room(kept, source, local=kept.ensure_local_reviewer("me"), atlas=Atlas(source))
     with listen("127.0.0.1", port) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/?token={room.launch.new()}"
         serve(room, listening, lambda: print(url, flush=True))

@@ -275,6 +275,7 @@ const keys = new Keys([
   { keys: ["-"], does: "zoom out", group: "Spectrum", run: () => plot.zoom(1 / 0.6), repeats: true },
   { keys: ["[", "Shift+ArrowLeft"], does: "to the blue", group: "Spectrum", run: () => plot.pan(-0.25), repeats: true },
   { keys: ["]", "Shift+ArrowRight"], does: "to the red", group: "Spectrum", run: () => plot.pan(0.25), repeats: true },
+  { keys: ["j"], does: "to what fired; again: to the next", group: "Spectrum", run: () => { if (!plot.toPeak()) notice("Nothing fired here."); } },
   { keys: ["x"], does: "whole range (or double click)", group: "Spectrum", run: () => plot.reset() },
   { keys: ["y"], does: "log or linear flux", group: "Spectrum", run: () => toggle("log") },
   { keys: ["Y"], does: "flux range ignores spikes", group: "Spectrum", run: () => toggle("robust") },

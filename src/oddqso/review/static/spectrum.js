@@ -9,6 +9,8 @@ const COLORS = ["flux", "flux-raw", "error-band", "model", "model-band", "chi", 
   "band-sky", "band-telluric", "band-join", "mask", "peak", "line-broad", "line-narrow", "line-absorption", "ink", "muted", "panel"];
 const EXPOSURE_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
 const EXPOSURE_DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
+const HINT = "drag: zoom · shift and drag: move · wheel: zoom · double click: whole range";
+const PEAK_SPAN = 300;
 const LEFT = 62, RIGHT = 14, LEAST_SPAN = 20;
 
 /** What may be set, and with what it begins. */
@@ -37,7 +39,7 @@ export class SpectrumPlot {
       return frame;
     });
     this.readout = Object.assign(document.createElement("p"), { className: "spectrum-readout" });
-    this.readout.textContent = "\u00a0";
+    this.readout.textContent = HINT;
     element.append(this.readout);
     this.build();
     new ResizeObserver(() => this.resize()).observe(element);
@@ -49,6 +51,7 @@ export class SpectrumPlot {
     this.data = prepared(payload, this.options.smooth).data;
     this.payload = payload;
     this.options.z = z ?? 0;
+    this.peak = undefined;
     this.options.exposures = exposures;
     this.whole = [this.data.wave0, this.data.wave0 + (this.data.n - 1) * this.data.step];
     if (!keepRange) this.range = [...this.whole];
@@ -93,6 +96,16 @@ export class SpectrumPlot {
     this.go(low + by, high + by);
   }
 
+  /** Zoom to what fired; again, to the next of it. */
+  toPeak() {
+    const peaks = this.payload?.peaks ?? [];
+    if (!peaks.length) return false;
+    this.peak = ((this.peak ?? -1) + 1) % peaks.length;
+    const { wave, width } = peaks[this.peak], half = Math.max(PEAK_SPAN, 6 * width) / 2;
+    this.go(wave - half, wave + half);
+    return true;
+  }
+
   /** Show all. */
   reset() {
     if (this.data) this.go(...this.whole);
@@ -124,7 +137,7 @@ export class SpectrumPlot {
       low = Math.max(low, high / 300);
       return [low / 1.3, high * (high / low) ** 0.25];
     }
-    low = Math.min(low, 0);
+    if (low < 0.5 * high) low = Math.min(low, 0);
     const pad = (high - low || 1) * 0.05;
     return [low - pad, high + 4.5 * pad];
   }
@@ -134,7 +147,8 @@ export class SpectrumPlot {
     const [from, to] = draw.visible(this.data, ...this.range);
     const read = this.options.robust ? robustRange(this.shown.chi, null, from, to) : fullRange(this.shown.chi, from, to);
     const [low, high] = read ?? [-5, 5];
-    return [Math.min(-5, low * 1.1), Math.max(6, high * 1.25)];
+    const foot = Math.min(-5, low * 1.1), top = Math.max(5, high * 1.1);
+    return [foot, top + (this.payload.peaks?.length ? 0.35 : 0.05) * (top - foot)]; // room for words
   }
 
   colorsNow() {
@@ -312,7 +326,7 @@ export class SpectrumPlot {
   /** What lies under the pointer. */
   tell(u) {
     const { left } = u.cursor;
-    if (!this.data || left === null || left === undefined || left < 0) { this.readout.textContent = "\u00a0"; return; }
+    if (!this.data || left === null || left === undefined || left < 0) { this.readout.textContent = HINT; return; }
     const wave = u.posToVal(left, "x"), i = Math.round((wave - this.data.wave0) / this.data.step);
     const { flux, sigma, chi } = this.shown, number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
     this.readout.textContent = `${wave.toFixed(1)} Å observed · ${(wave / (1 + this.options.z)).toFixed(1)} Å rest · `
