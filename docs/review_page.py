@@ -8,8 +8,8 @@ def review_page(found: dict[str, Any]) -> str:
     parts, machine = found.get("parts", {}), found["machine"]
     loads = ", ".join(f"{name} {part['load_average_before']}" for name, part in sorted(parts.items()))
     text = (
-        f"\n## The review room\n\n`make bench-review`, on {machine['cores']} cores ({machine['processor']}); load of the "
-        f"machine before each part: {loads}. All spectra are simulated.\n\n| what | measured |\n|---|---|\n"
+        f"\n## The review room\n\n`make bench-review`, on {machine['cores']} cores ({machine['processor']}); load of "
+        f"the machine before each part: {loads}. All spectra are simulated.\n\n| what | measured |\n|---|---|\n"
     )
     for name, words in _FIGURES.items():
         if name in found:
@@ -17,9 +17,9 @@ def review_page(found: dict[str, Any]) -> str:
     load = found.get("load")
     if load:
         text += (
-            f"\n{load['n_reviewers']} reviewers, {load['think_s']} s to think each: {load['requests_per_s']} requests/s, "
-            f"{load['n_verdicts']} verdicts in {load['seconds']:.0f} s, {load['n_lost']} of them lost. 95th percentiles by "
-            f"kind of request [ms]: {', '.join(f'{kind} {ms}' for kind, ms in load['p95_ms'].items())}.\n"
+            f"\n{load['n_reviewers']} reviewers, {load['think_s']} s to think each: {load['requests_per_s']} requests "
+            f"a second, {load['n_verdicts']} verdicts in {load['seconds']:.0f} s, {load['n_lost']} of them lost. 95th "
+            f"percentiles by kind of request [ms]: {', '.join(f'{kind} {ms}' for kind, ms in load['p95_ms'].items())}.\n"
         )
     return text
 
