@@ -45,7 +45,9 @@ def polygons():
         yield f"crossing itself {i}", rng.normal(0, 4, (rng.integers(3, 40), 2))
 
 
-@pytest.mark.parametrize(("name", "corners"), list(polygons()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "corners"), list(polygons()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_inside_is_what_brute_force_finds(plane, name, corners):
     np.testing.assert_array_equal(plane.inside(corners), by_brute_force(corners, plane.xy))
 
