@@ -1,8 +1,11 @@
 """The spectrum page: what is drawn, what keys do to it, and who can use it."""
 
+import io
 import itertools
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +35,12 @@ CONTRAST = """pairs => {
 }"""
 
 
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two images are the same but for the rounding of soft edges."""
+    a, b = (np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), dtype=int) for image in (one, other))
+    return a.shape == b.shape and np.abs(a - b).max() <= 8
+
+
 def test_the_slider_moves_the_lines_and_not_the_model(reader):
     me = reader()
     me.open()
@@ -44,10 +53,10 @@ def test_the_slider_moves_the_lines_and_not_the_model(reader):
     me.page.wait_for_timeout(100)
     assert float(me.page.evaluate("document.documentElement.dataset.z")) == pytest.approx(2.1, abs=1e-3)
     assert me.page.input_value("#z-typed").startswith("2.1")
-    assert me.page.locator("#plot").screenshot() != before
+    assert not same(me.page.locator("#plot").screenshot(), before)
     me.press("Z")
     me.page.wait_for_timeout(100)
-    assert me.page.locator("#plot").screenshot() == before, "nothing else has changed"
+    assert same(me.page.locator("#plot").screenshot(), before), "nothing else has changed"
     me.press("z")
     me.page.keyboard.type("0.75")
     me.press("Enter", ".", ".", ",")
