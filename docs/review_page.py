@@ -19,7 +19,8 @@ def review_page(found: dict[str, Any]) -> str:
         text += (
             f"\n{load['n_reviewers']} reviewers, {load['think_s']} s to think each: {load['requests_per_s']} requests "
             f"a second, {load['n_verdicts']} verdicts in {load['seconds']:.0f} s, {load['n_lost']} of them lost. 95th "
-            f"percentiles by kind of request [ms]: {', '.join(f'{kind} {ms}' for kind, ms in load['p95_ms'].items())}.\n"
+            f"percentiles by kind of request [ms]: {', '.join(f'{kind} {ms}' for kind, ms in load['p95_ms'].items())}."
+            "\n"
         )
     return text
 

@@ -118,6 +118,8 @@ def test_gold_items_are_mixed_in_and_look_like_any_other(blind, source, verdict)
     assert len({frozenset(names) for names in fields.values()}) == 1
     assert "gold" not in blind["ben"].get("/queues/assigned?limit=100").text
     assert blind["ben"].get("/gold").status_code == 403
+    listed = blind["ben"].get("/assignments")
+    assert listed.json() == {"n": 10, "n_done": 0}, "a list would show which were mixed in"
 
 
 def test_gold_items_meet_everybody_early(blind, source):
