@@ -3,7 +3,8 @@
     python benchmarks/review.py [--run RUN] [--work FOLDER] [--parts next load pages map learning]
 
 Without --run a survey is simulated and run through in the working folder (an hour on two cores), and kept there. Each
-part is a module with ``measure(run, scratch)``, in a process of its own. Writes benchmarks/results/review.json; parts that are not asked for keep the figures that they had.
+part is a module with ``measure(run, scratch)``, in a process of its own. Writes benchmarks/results/review.json; parts
+that are not asked for keep the figures that they had.
 """
 
 import argparse
