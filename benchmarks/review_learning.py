@@ -44,15 +44,15 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def review(features: Features, score: Any, interesting: Any, params: LearningParams | None) -> Any:
     """Whether each of the first looks was at an interesting object, (200,) bool; without params by plain ranking."""
-    order = screen(score, params or LearningParams())
-    seen: list[int] = []
+    plain = screen(score, LearningParams())
+    order, seen = plain, plain[:0]
     while len(seen) < max(LOOKS):
-        offered = order[len(seen) :] if params is None else order
-        seen.extend(offered[:BATCH].tolist())
-        if params is not None:
+        if params is not None and len(seen):
             rows = np.sort(seen)
             order = judge(features, score, rows, 4.0 * interesting[rows], params).order
-    return interesting[np.array(seen)]
+            order = np.concatenate([order, plain[~np.isin(plain, order)]])  # where the screen is used up
+        seen = np.concatenate([seen, order[~np.isin(order, seen)][:BATCH]])
+    return interesting[seen]
 
 
 def looks(features: Features, score: Any, interesting: Any, n_seeds: int) -> dict[str, Any]:

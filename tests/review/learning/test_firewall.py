@@ -14,6 +14,7 @@ from oddqso.errors import DataError
 from oddqso.review.learning.learner import Learner
 from oddqso.review.source import open_source
 from oddqso.review.store import NewVerdict, open_store
+from oddqso.runs.directory import RunDirectory
 from oddqso.vetting.verdicts import read_answers
 
 SRC = Path(__file__).parents[3] / "src" / "oddqso"
@@ -56,7 +57,7 @@ def test_a_file_of_review_labels_is_refused_by_the_vetting(tmp_path):
 def test_hundreds_of_labels_leave_the_significance_byte_for_byte(finished_run, made_views, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
-    before = _bytes(run)
+    before, made = _bytes(run), RunDirectory(run).manifest("significance")["made"]
     source, store = open_source(run, made_views), open_store(run / "review" / "review.sqlite")
     who = [store.add_reviewer(name, "reviewer", "correct horse battery") for name in ("ada", "ben", "eve")]
     n = 0
@@ -81,6 +82,7 @@ def test_hundreds_of_labels_leave_the_significance_byte_for_byte(finished_run, m
         command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert RunDirectory(run).manifest("significance")["made"] != made  # it was made again
     assert _bytes(run) == before
     assert not (run / "vetting").exists()
 

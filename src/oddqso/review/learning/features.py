@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK_ROWS: Final = 65_536
-"""Rows that are handled at a time; bounds the memory."""
+CHUNK_ROWS: Final = 8192
+"""Rows that are handled at a time: bounds the memory, and how long something more urgent waits."""
 _PEAKS: Final = ("NARROW", "BROAD")
 _FRAMES: Final = {"rest": "rest", "seen": "observed"}
 _WORDS: Final = {

@@ -10,6 +10,11 @@ _UNKNOWN = -99.0
 """What stands for an unknown feature: below all others, so that a tree can set it apart."""
 
 
+def warm_up() -> None:
+    """Load scikit-learn, so that the first forest does not have to wait for it."""
+    import sklearn.ensemble  # noqa: F401
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomForest:
     """A forest of extremely randomized trees (Geurts et al. 2006); the spread of the trees is the uncertainty.

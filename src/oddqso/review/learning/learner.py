@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from oddqso.errors import StageError
 from oddqso.review.learning.feature_file import Source, compute_features, read_features
 from oddqso.review.learning.features import Features, catalog_features
+from oddqso.review.learning.forest import warm_up
 from oddqso.review.learning.judging import judge, judge_rest
 from oddqso.review.learning.params import LearningParams
 from oddqso.review.learning.ranking import screen
@@ -203,6 +204,7 @@ class Learner:
                     raise _Interrupted
 
         if self._state.complete:
+            warm_up()
             return
         try:
             features = read_features(self.source)
@@ -221,6 +223,7 @@ class Learner:
                 self._changed.notify_all()
             return
         self.take_features(features)
+        warm_up()
 
     def _work(self) -> None:
         while (task := self._next_task()) is not None:
