@@ -279,7 +279,7 @@ export class SpectrumPlot {
     draw.trace(frame, data, shown.flux, from, to, colors.flux, { width: 1.1 });
     if (options.model && data.model) {
       if (data.model_sigma) draw.errorBand(frame, data, data.model, data.model_sigma, from, to, colors["model-band"]);
-      draw.trace(frame, data, data.model, from, to, colors.model, { width: 1.8 });
+      draw.trace(frame, data, data.model, from, to, colors.model, { width: 1.5 });
     }
     draw.clipped(frame, data, shown.flux, from, to, frame.yMin, frame.yMax, colors["chi-strong"]);
   }
