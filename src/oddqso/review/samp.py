@@ -6,6 +6,7 @@ programs runs; others find it by a file in the home folder. A table goes as ``ta
 """
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -103,8 +104,10 @@ class Broadcaster(AbstractContextManager["Broadcaster"]):
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
-        from astropy.samp import SAMPHubError, SAMPIntegratedClient
-        from astropy.samp.errors import SAMPProxyError
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "astropy.samp was deprecated")  # pyvo.samp succeeds it from astropy 8 on
+            from astropy.samp import SAMPHubError, SAMPIntegratedClient
+            from astropy.samp.errors import SAMPProxyError
 
         client = SAMPIntegratedClient(name=self.name, description="Review of odd quasars", callable=False)
         try:

@@ -17,7 +17,7 @@ export function html(name, attributes = {}, ...children) {
 export const cell = (text, number = false) => html("td", { class: number ? "number" : null, text });
 export const row = (...cells) => html("tr", {}, ...cells.map((one) => (one instanceof Node ? one : cell(one))));
 
-/** Fill a table's body; hide the whole part (`data-part`) where there is nothing to show, unless it tells so itself. */
+/** Fill a table's body; `empty` is said where there is nothing. */
 export function fill(id, rows, empty = "") {
   const body = $(id);
   const n = body.closest("table").querySelectorAll("thead th").length;

@@ -47,7 +47,7 @@ function queueRow(queue) {
     onclick: async () => { await remove(`/filters/${mine.id}`); load(); } }) : null;
   return row(html("td", {}, html("strong", { text: queue.title }), html("div", { class: "muted", text: specWords(queue) })),
     cell(queue.total.toLocaleString("en"), true), cell(queue.left.toLocaleString("en"), true),
-    html("td", {}, meter(done, `${percent(done, 1)} done`)), html("td", {}, html("div", { class: "row" }, open, send, drop)));
+    html("td", {}, queue.total ? meter(done, `${percent(done, 1)} done`) : html("span", { class: "muted", text: "empty" })), html("td", {}, html("div", { class: "row" }, open, send, drop)));
 }
 
 const specWords = ({ kind, spec }) => (kind === "built-in" ? "" : spec.filters
