@@ -12,7 +12,7 @@ export const MARKS = {
   ARTIFACT: { title: "artifact", color: "#000000", shape: "cross" },
   WRONG_REDSHIFT: { title: "wrong redshift or class", color: "#cc79a7", shape: "diamond" },
   ORDINARY: { title: "ordinary", color: "#009e73", shape: "circle" },
-  UNSURE: { title: "unsure", color: "#f0e442", shape: "ring" },
+  UNSURE: { title: "unsure", color: "#e69f00", shape: "ring" },
 };
 
 export function floats(text) {
