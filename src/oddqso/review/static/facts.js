@@ -90,14 +90,17 @@ export function showNeighbors(found, queue, load) {
       const canvas = make("canvas", "", { "aria-hidden": "true" });
       link.append(canvas, make("span", `z ${number(one.z, 3)} · S/N ${number(one.snr, 1)} · distance ${number(one.distance, 1)}`));
       place.append(link);
-      load(one.target_id).then((payload) => sketch(canvas, payload)).catch(() => canvas.remove());
+      load(one.target_id).then((payload) => whenIdle(() => sketch(canvas, payload))).catch(() => canvas.remove());
     }
   }
   return undefined;
 }
 
+const whenIdle = (does) => (globalThis.requestIdleCallback ? requestIdleCallback(does, { timeout: 1000 }) : setTimeout(does, 50));
+
 /** Flux and reconstruction in small. */
 function sketch(canvas, payload) {
+  if (!canvas.isConnected) return; // the reader has gone on
   const ratio = devicePixelRatio || 1, width = canvas.clientWidth * ratio, height = canvas.clientHeight * ratio;
   if (!width) return;
   Object.assign(canvas, { width, height });
