@@ -26,7 +26,7 @@ def test_it_tells_its_version():
     assert oddqso_command("--version").stdout.strip() == f"oddqso {oddqso.__version__}"
 
 
-@pytest.mark.parametrize("command", ["run", "simulate", "demo", "init", "status", "show", "report"])
+@pytest.mark.parametrize("command", ["run", "simulate", "demo", "init", "status", "show", "report", "review"])
 def test_every_command_explains_itself(command):
     done = oddqso_command(command, "--help")
     assert done.returncode == 0
@@ -43,7 +43,7 @@ def test_init_writes_settings_once(tmp_path):
 
 
 def test_the_verbs_are_there_in_python():
-    for verb in ("run", "simulate", "demo", "init", "status", "show", "report"):
+    for verb in ("run", "simulate", "demo", "init", "status", "show", "report", "review"):
         assert callable(getattr(oddqso, verb))
 
 
