@@ -255,7 +255,9 @@ def astropy_bytes(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], 
         if column.kind == "int16":
             made_field.values.null = -32768
     made.get_first_table().format = "binary2"
-    made.to_xml(sink)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The unit 'Angstrom' has been deprecated")  # programs know it all the same
+        made.to_xml(sink)
     return sink.getvalue()
 
 

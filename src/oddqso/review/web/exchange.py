@@ -77,14 +77,11 @@ async def bring(request: Request, room: Here, me: Me, format: Format = Format.CS
 
     def work() -> Any:
         return import_verdicts(
-            room.store, content, format, known=lambda one: known_target(room, str(one)), reviewer=me.name, by=me.name,
+            room.store, content, format, known=room.source.row_of, reviewer=me.name, by=me.name,
             only_own=me.role is not Role.LEAD,
         )  # fmt: skip
 
-    try:
-        done = await to_thread.run_sync(work)
-    except HTTPException as error:
-        raise DataError(str(error.detail)) from None
+    done = await to_thread.run_sync(work)
     return JSONResponse({"n_rows": done.n_rows, "n_new": done.n_new, "made": list(done.made)})
 
 
