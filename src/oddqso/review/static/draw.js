@@ -114,29 +114,42 @@ export function rule(frame, value, color, dash = []) {
 
 const DASHES = { broad: [], narrow: [6, 4], absorption: [2, 3] };
 
-/** Lines at their observed places, with labels in rows at the top so that they do not cover each other. */
-export function lines(frame, shown, z, colors, labels) {
+/** Lines at their observed places. */
+export function lines(frame, shown, z, colors) {
+  const { ctx, ratio } = frame;
+  ctx.lineWidth = ratio;
+  ctx.globalAlpha = 0.55;
+  for (const [line, px] of inView(frame, shown, z)) {
+    ctx.strokeStyle = colors[line.group];
+    ctx.setLineDash(DASHES[line.group].map((one) => one * ratio));
+    ctx.beginPath();
+    ctx.moveTo(px, frame.top);
+    ctx.lineTo(px, frame.top + frame.height);
+    ctx.stroke();
+  }
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
+}
+
+/** Names of lines, in rows at the top so that they do not cover each other, readable over the data. */
+export function lineNames(frame, shown, z, colors, ground) {
   const { ctx, ratio } = frame, rows = [], tall = 13 * ratio;
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = "top";
   ctx.textAlign = "left";
-  for (const line of shown) {
-    const px = Math.round(frame.x(line.wave * (1 + z)));
-    if (px < frame.left || px > frame.left + frame.width) continue;
-    ctx.strokeStyle = ctx.fillStyle = colors[line.group];
-    const row = labels ? placed(rows, px, ctx.measureText(line.name).width + 5 * ratio, frame) : -1;
-    ctx.beginPath();
-    ctx.moveTo(px, frame.top + (row < 0 ? 0 : row * tall));
-    ctx.lineTo(px, frame.top + frame.height);
-    ctx.lineWidth = ratio;
-    ctx.globalAlpha = 0.55;
-    ctx.setLineDash(DASHES[line.group].map((one) => one * ratio));
-    ctx.stroke();
-    ctx.setLineDash([]);
-    ctx.globalAlpha = 1;
-    if (row >= 0) ctx.fillText(line.name, px + 2 * ratio, frame.top + row * tall + ratio);
+  ctx.strokeStyle = ground;
+  ctx.lineWidth = 4 * ratio;
+  for (const [line, px] of inView(frame, shown, z)) {
+    const row = placed(rows, px, ctx.measureText(line.name).width + 5 * ratio, frame);
+    if (row < 0) continue;
+    ctx.fillStyle = colors[line.group];
+    ctx.strokeText(line.name, px + 2 * ratio, frame.top + row * tall + ratio);
+    ctx.fillText(line.name, px + 2 * ratio, frame.top + row * tall + ratio);
   }
 }
+
+const inView = (frame, shown, z) => shown.map((line) => [line, Math.round(frame.x(line.wave * (1 + z)))])
+  .filter(([, px]) => px >= frame.left && px <= frame.left + frame.width);
 
 function placed(rows, px, width, frame) {
   if (px + width > frame.left + frame.width) return -1;

@@ -272,7 +272,7 @@ export class SpectrumPlot {
   drawFlux(frame) {
     const { data, shown, colors, options } = this, [from, to] = draw.visible(data, ...this.range);
     draw.rule(frame, 0, colors.zero);
-    draw.lines(frame, this.linesShown(), options.z, this.lineColors(), true);
+    draw.lines(frame, this.linesShown(), options.z, this.lineColors());
     if (options.raw && options.smooth) draw.trace(frame, data, data.flux, from, to, colors["flux-raw"]);
     if (options.error) draw.errorBand(frame, data, shown.flux, shown.sigma, from, to, colors["error-band"]);
     options.exposures.forEach((exposure, i) => this.drawExposure(frame, exposure, i));
@@ -282,6 +282,7 @@ export class SpectrumPlot {
       draw.trace(frame, data, data.model, from, to, colors.model, { width: 1.5 });
     }
     draw.clipped(frame, data, shown.flux, from, to, frame.yMin, frame.yMax, colors["chi-strong"]);
+    draw.lineNames(frame, this.linesShown(), options.z, this.lineColors(), colors.panel);
   }
 
   drawExposure(frame, exposure, i) {
@@ -300,7 +301,7 @@ export class SpectrumPlot {
     const { data, shown, colors, options } = this;
     draw.rule(frame, 0, colors.zero);
     for (const level of [-3, 3]) draw.rule(frame, level, colors.zero, [4, 4]);
-    draw.lines(frame, this.linesShown(), options.z, this.lineColors(), false);
+    draw.lines(frame, this.linesShown(), options.z, this.lineColors());
     if (!shown.chi) return;
     const [from, to] = draw.visible(data, ...this.range);
     draw.trace(frame, data, shown.chi, from, to, colors.chi);
