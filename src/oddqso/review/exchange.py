@@ -256,7 +256,7 @@ def astropy_bytes(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], 
             made_field.values.null = -32768
     made.get_first_table().format = "binary2"
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The unit 'Angstrom' has been deprecated")  # programs know it all the same
+        warnings.filterwarnings("ignore", "The unit '.*' has been deprecated")  # programs know it all the same
         made.to_xml(sink)
     return sink.getvalue()
 
