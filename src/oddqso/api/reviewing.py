@@ -62,7 +62,7 @@ def review(
     name: str | None = None,
     browser: bool = True,
     overrides: Sequence[str] = (),
-    told: Callable[[Opened], None] = lambda opened: None,
+    told: Callable[[Opened], None] | None = None,
 ) -> None:
     """Open the review room of a run, and serve it until the process is told to end.
 
@@ -91,7 +91,7 @@ def review(
         Open a browser.
     overrides : sequence of str
         Settings as ``review.name=value``, for this time.
-    told : callable
+    told : callable, optional
         Is told where the room is, when it answers.
 
     Raises
@@ -126,7 +126,8 @@ def review(
         opened = Opened(f"http://{shown}:{bound}/{token}", room.source.name, room.source.n, place, group)
 
         def begun() -> None:
-            told(opened)
+            if told is not None:
+                told(opened)
             if browser and not group:
                 try:
                     webbrowser.open(opened.url)
