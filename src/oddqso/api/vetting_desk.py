@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # heavy: not at the start of a command line
 @contextmanager
 def open_desk(directory: RunDirectory, settings: Settings) -> Iterator["Desk"]:
     """The desk of a finished run; what it reads in the background ends with the block."""
-    from oddqso.review.desk import Desk, DeskWork
+    from oddqso.review.desk import Desk
+    from oddqso.review.desk_work import DeskWork
     from oddqso.review.journal import try_take_over
     from oddqso.stages.batches import frozen_scores, items_of, new_batch
     from oddqso.vetting.ledger import read_ledger

@@ -7,17 +7,17 @@ Items bear names; what they are stands in keys that the desk keeps to itself. An
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from oddqso.errors import ConflictError, DataError, OddqsoError, StageError
 from oddqso.reports.results import SpectrumView
+from oddqso.review.desk_work import Certified, DeskWork, Update
 from oddqso.review.journal import Journal, take_over, try_take_over, with_received
 from oddqso.review.payload import SpectrumPayload
 from oddqso.runs.directory import RunDirectory
@@ -25,67 +25,12 @@ from oddqso.runs.files import read_json
 from oddqso.vetting.ledger import VERDICTS_NAME, Entry, Ledger, Settled, labels_of, new_entries, read_ledger
 from oddqso.vetting.verdicts import Answer
 
-if TYPE_CHECKING:
-    from oddqso.significance.params import SignificanceParams
-    from oddqso.significance.running import FrozenScores
-
 BLOCK: Final = 50
 """Items whose spectra are read together."""
 KEPT_BLOCKS: Final = 8
 STEP: Final = 5
 """Within a batch the certificate moves after so many answers: after each it would tell what that item was."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DeskWork:
-    """What the desk has the run's stages do.
-
-    Parameters
-    ----------
-    draw : callable
-        ``draw(n, audit)`` draws a batch of ``n`` items (None: as set) from the top of CALIBRATION or from the list of
-        a tier, and gives its name; the caller holds the run's lock.
-    views : callable
-        ``views(key, batch)`` gives the spectra of some rows of a batch's key, in their order.
-    scores : callable
-        The run's scores, and the settings of its significance.
-    update : callable
-        Brings the run up to date with the ledger; raises an `OddqsoError` if it cannot.
-    """
-
-    draw: Callable[[int | None, str | None], str]
-    views: Callable[[pa.Table, str], Iterator[SpectrumView]]
-    scores: Callable[[], "tuple[FrozenScores, SignificanceParams]"]
-    update: Callable[[], None]
-
-
-@dataclass(slots=True)
-class Update:
-    """Where the last update of the run stands: idle, running, done or failed."""
-
-    state: str = "idle"
-    error: str = ""
-    began: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Certified:
-    """What may be claimed.
-
-    Parameters
-    ----------
-    sentence : str
-        In words.
-    certificate : dict
-        As the stage significance writes it.
-    n_answers : int
-        Answers that it counts.
-    """
-
-    sentence: str
-    certificate: dict[str, Any]
-    n_answers: int
 
 
 @dataclass(slots=True)
