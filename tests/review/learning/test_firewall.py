@@ -62,8 +62,8 @@ def test_hundreds_of_labels_leave_the_significance_byte_for_byte(finished_run, m
     who = [store.add_reviewer(name, "reviewer", "correct horse battery") for name in ("ada", "ben", "eve")]
     n = 0
     for reviewer in who:
-        for target_id in source.target_id.tolist():
-            verdict = ("ANOMALY", "ARTIFACT", "ORDINARY")[n % 3]
+        for k, target_id in enumerate(source.target_id.tolist()):
+            verdict = ("ANOMALY", "ARTIFACT", "ORDINARY")[k % 3]
             store.add_verdict(
                 reviewer.id, NewVerdict(client_id=str(uuid.uuid4()), target_id=target_id, verdict=verdict)
             )
