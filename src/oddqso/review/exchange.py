@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oddqso.errors import DataError
+from oddqso.review.foreign import check_fits, check_rows, check_votable, parquet_rows
 from oddqso.review.store.records import StoredVerdict
 
 
@@ -130,10 +131,12 @@ def read_table(content: bytes, format: Format) -> list[tuple[str, dict[str, Any]
         return csv_rows(content)
     try:
         if format is Format.PARQUET:
-            table = pq.read_table(pa.BufferReader(content))
-            return [(f"row {k}", row) for k, row in enumerate(table.to_pylist(), start=1)]
-        return _astropy_rows(content, format)
-    except (pa.ArrowInvalid, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+            rows = parquet_rows(content)
+        else:
+            (check_votable if format is Format.VOTABLE else check_fits)(content)
+            rows = _astropy_rows(content, format)
+        return [(f"row {k}", row) for k, row in enumerate(rows, start=1)]
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, MemoryError) as error:
         raise DataError(
             f"this is no {format} file ({str(error).splitlines()[0] if str(error) else error!r})"
         ) from error
@@ -176,7 +179,7 @@ def _record(lines: list[str], at: int, n: int) -> tuple[list[str], int]:
         joined = [cell.replace("\0", ",").replace('""', '"') for cell in bare.replace('","', "\0").split(",")]
         if len(joined) == n and not any(cell.startswith('"') for cell in joined):
             return joined, 1
-    reader = csv.reader(iter(lines[at:]))
+    reader = csv.reader(lines[k] for k in range(at, len(lines)))
     try:
         return next(reader, []), max(reader.line_num, 1)
     except csv.Error as error:
@@ -273,17 +276,14 @@ def _with_descriptions(content: bytes, columns: Sequence[Column], name: str) -> 
     return sink.getvalue()
 
 
-def _astropy_rows(content: bytes, format: Format) -> list[tuple[str, dict[str, Any]]]:
+def _astropy_rows(content: bytes, format: Format) -> list[dict[str, Any]]:
     from astropy.table import Table
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files that others wrote; what matters is checked row by row
         table = Table.read(io.BytesIO(content), format=str(format))
-    rows = []
-    for k, row in enumerate(table, start=1):
-        values = {name: _plain(row[name], format) for name in table.colnames}
-        rows.append((f"row {k}", values))
-    return rows
+    check_rows(len(table))
+    return [{name: _plain(row[name], format) for name in table.colnames} for row in table]
 
 
 def _plain(value: Any, format: Format) -> Any:

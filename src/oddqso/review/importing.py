@@ -178,7 +178,7 @@ def _tags(value: Any) -> tuple[str, ...]:
         return ()
     try:
         found = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise DataError(f"TAGS {value!r:.40} is no JSON list") from None
     if not isinstance(found, list) or not all(isinstance(tag, str) for tag in found):
         raise DataError(f"TAGS {value!r:.40} is no list of words")

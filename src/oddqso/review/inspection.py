@@ -161,7 +161,7 @@ def _bracketed(text: str) -> dict[str, Any] | None:
             said["SETTLES"] = True
         elif word.startswith("#"):
             said["TAGS"].append(unquote(word[1:]))
-        elif word[0] in "ic" and word[1:].isdecimal():
+        elif re.fullmatch("[ic][0-9]", word):
             said["INTEREST" if word[0] == "i" else "CONFIDENCE"] = int(word[1:])
         else:
             raise DataError(f"VI_comment has {word!r:.20} in its brackets, which oddqso does not write")
