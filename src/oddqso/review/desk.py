@@ -29,7 +29,7 @@ BLOCK: Final = 50
 """Items whose spectra are read together."""
 KEPT_BLOCKS: Final = 8
 STEP: Final = 5
-"""Within a batch the certificate moves after so many answers: after each it would tell what that item was."""
+"""Within a batch the certificate moves after so many items: after each it would tell what that item was."""
 _log = logging.getLogger(__name__)
 
 
@@ -120,7 +120,7 @@ class Desk:
         """
         batch, _ = self._place(answer.item)
         answer = replace(answer, comment=" ".join(answer.comment.split()))  # an answer is a line of the ledger
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="microseconds")  # two answers of a second are two lines
         before = self.ledger()
         was_open = _waiting(before, batch)
         known = (vetter, client_id) in self.journal.entries()
@@ -141,13 +141,11 @@ class Desk:
         Parameters
         ----------
         all_answers : bool
-            Count the last answers of an open batch, too, rather than whole `STEP` of them.
+            Count the last answers of an open batch, too, rather than wait until `STEP` more items have one.
         """
         ledger = self.ledger()
-        n = len(ledger.entries)
-        if not all_answers and ledger.open_batch() is not None:
-            n -= n % STEP
-        return self._certified(ledger, n)
+        hold = not all_answers and ledger.open_batch() is not None
+        return self._certified(ledger, _counted(ledger) if hold else len(ledger.entries))
 
     def is_current(self) -> bool:
         """Whether the run's own certificate is the one that all answers give."""
@@ -265,6 +263,20 @@ def _blind(item: str, view: SpectrumView) -> bytes:
     payload = SpectrumPayload.of(view).as_json()
     shown = {"item": item} | {name: value for name, value in payload.items() if name not in ("target_id", "peaks")}
     return json.dumps(shown | {"peaks": []}, separators=(",", ":")).encode()
+
+
+def _counted(ledger: Ledger) -> int:
+    """Answers that count while a batch is open: up to the last one that made the items with an answer whole `STEP`.
+
+    Answers are not what is counted: with `STEP` of them on one item somebody would see what it is.
+    """
+    seen: set[str] = set()
+    counted = 0
+    for k, entry in enumerate(ledger.entries, start=1):
+        if entry.item not in seen:
+            seen.add(entry.item)
+            counted = counted if len(seen) % STEP else k
+    return counted
 
 
 def _waiting(ledger: Ledger, batch: str) -> int:

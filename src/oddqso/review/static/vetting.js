@@ -132,7 +132,8 @@ function showUpdate({ current, update, n_conflicts: conflicts }) {
   const place = $("update");
   const words = update.state === "running" ? "The run is being brought up to date…"
     : update.state === "failed" ? `The run could not be brought up to date: ${update.error}`
-      : current ? "The run says the same." : "The run does not know the last answers yet; it is brought up to date when a batch is done.";
+      : current === null ? "The run is brought up to date when this batch is done."
+        : current ? "The run says the same." : "The run does not know the last answers yet; it is brought up to date when a batch is done.";
   place.className = update.state === "failed" ? "error" : "muted";
   place.replaceChildren(html("span", { text: words }));
   if (conflicts) place.append(" ", html("a", { href: "/settle", text: `${count(conflicts, "contradiction")} to settle` }));

@@ -53,7 +53,7 @@ class GivenAnswer(BaseModel):
 
 @router.get("", responses={404: {}})
 def standing(room: Here, me: Me) -> JSONResponse:
-    """Where the vetting stands and what may be claimed; within a batch it moves every few answers."""
+    """Where the vetting stands and what may be claimed; within a batch it moves every few items."""
     desk = desk_of(room)
     ledger, told = desk.ledger(), desk.certified()
     batch = desk.batch()
@@ -69,7 +69,7 @@ def standing(room: Here, me: Me) -> JSONResponse:
         "batches": [_batch_json(ledger, name, settled) for name in ledger.keys],
         "batch": batch,
         "open": ledger.open_batch() is not None,
-        "current": desk.is_current(),
+        "current": None if ledger.open_batch() else desk.is_current(),  # within a batch it would tell of each item
         "update": {"state": desk.update.state, "error": desk.update.error, "began": desk.update.began},
         "vetters": [one.as_dict() for one in vetters(_closed(ledger, settled)) if lead or one.name == me.name],
         "n_conflicts": len(desk.conflicts()) if lead else None,
