@@ -1,5 +1,6 @@
 """A run that was never made, to review: a catalog of 120 objects and spectra on demand."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from oddqso.catalog.columns import catalog_columns
 from oddqso.config import Settings
 from oddqso.reports.results import SpectrumView
+from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_table, write_table
 from oddqso.score.latents import ActiveUnits
 from oddqso.spectra.columns import matrix_column, matrix_from
@@ -120,6 +122,18 @@ def latents_of(mapped_run):
         values = (latent - [0, 1, 0, 0]) / [3, 2, 1, 1]
         found |= dict(zip(table["TARGETID"].to_pylist(), values, strict=True))
     return found
+
+
+@pytest.fixture
+def desk(made_run, made_views, tmp_path):
+    """A vetting desk on a copy of the made run."""
+    spec = importlib.util.spec_from_file_location("made_desk", Path(__file__).parent / "made_desk.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = RunDirectory(Path(shutil.copytree(made_run, tmp_path / "vetted")))
+    opened = module.made_desk(run, lambda target_id: made_views([target_id])[0])
+    yield opened
+    opened.close()
 
 
 class Clock:
