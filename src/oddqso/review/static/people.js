@@ -30,8 +30,17 @@ function account(one, [done, dealt] = [0, 0]) {
   const shut = one.name === meta("reviewer") ? null : html("button", { type: "button", class: "quiet", text: one.disabled ? "Open again" : "Shut",
     "aria-label": `${one.disabled ? "Open again" : "Shut"} ${one.name}`, onclick: () => act(patch(`/reviewers/${one.id}`, { disabled: !one.disabled }), one.disabled ? "open again" : "shut") });
   const password = html("button", { type: "button", class: "quiet", text: "New password", "aria-label": `New password for ${one.name}`, onclick: () => ask(one) });
-  return row(html("th", { scope: "row", text: one.name }), one.role, cell(one.n_verdicts.toLocaleString("en"), true), dealt ? `${done} of ${dealt} done` : "",
+  return row(html("th", { scope: "row", text: one.name }), roleOf(one), cell(one.n_verdicts.toLocaleString("en"), true), dealt ? `${done} of ${dealt} done` : "",
     html("td", {}, html("span", { class: `chip ${one.disabled ? "bad" : one.has_password ? "good" : "warn"}`, text: state })), html("td", {}, html("div", { class: "row" }, password, shut)));
+}
+
+/** The role, to be changed; one's own is another lead's to change. */
+function roleOf(one) {
+  if (one.name === meta("reviewer")) return one.role;
+  const select = html("select", { "aria-label": `Role of ${one.name}`, onchange: async () => {
+    try { await act(patch(`/reviewers/${one.id}`, { role: select.value }), `${one.name} is a ${select.value} now`); } catch { select.value = one.role; }
+  } }, ...["reviewer", "lead"].map((role) => html("option", { text: role, selected: role === one.role })));
+  return html("td", {}, select);
 }
 
 /** Ask for a new password in a dialog. */

@@ -39,6 +39,7 @@ class Changed(_Sent):
 
     password: str | None = None
     disabled: bool | None = None
+    role: str | None = None
 
 
 class OwnPassword(_Sent):
@@ -182,10 +183,12 @@ def add_reviewer(room: Here, me: Lead, sent: NewReviewer) -> JSONResponse:
 
 @router.patch("/reviewers/{reviewer_id}", responses={404: {}})
 def change_reviewer(room: Here, me: Lead, reviewer_id: Id, sent: Changed) -> JSONResponse:
-    """Set a password, shut an account or open it again; its sessions end."""
+    """Set a password, shut an account or open it again, which ends its sessions; or change its role, at once."""
     _reviewer(room, lambda one: one.id == reviewer_id)
-    if sent.disabled and reviewer_id == me.id:
-        raise DataError("you cannot shut your own account; another lead can")
+    if reviewer_id == me.id and (sent.disabled or sent.role not in (None, me.role)):
+        raise DataError("you cannot shut your own account or change its role; another lead can")
+    if sent.role is not None:
+        room.store.set_role(reviewer_id, sent.role, by=me.name)
     if sent.password is not None:
         room.store.set_password(reviewer_id, sent.password, by=me.name)
     if sent.disabled is not None:
