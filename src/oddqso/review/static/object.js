@@ -4,6 +4,7 @@ import { get, meta, say, showProblem } from "./api.js";
 import { make, showFacts, showNeighbors } from "./facts.js";
 import { Flow } from "./flow.js";
 import { Keys } from "./keys.js";
+import { broadcast } from "./samp.js";
 import { exposureStyle, ionOf, prepared, SpectrumPlot } from "./spectrum.js";
 import { Verdicts } from "./verdict.js";
 
@@ -254,6 +255,8 @@ async function exposures() {
   }));
 }
 
+const send = () => broadcast({ what: "spectrum", target_id: state.id }, notice);
+
 // ---- keys: what the help shows is this
 
 const keys = new Keys([
@@ -284,6 +287,7 @@ const keys = new Keys([
   { keys: ["t"], does: "what fired", group: "Spectrum", run: () => toggle("peaks") },
   { keys: ["d"], does: "data unsmoothed, beneath", group: "Spectrum", run: () => toggle("raw") },
   { keys: ["e"], does: "single exposures", group: "Spectrum", run: exposures },
+  ...($("send") ? [{ keys: ["h"], does: "send to TOPCAT and others on this machine", group: "Spectrum", run: send }] : []),
   { keys: ["i"], does: "which lines: broad, narrow, absorption, none", group: "Lines", run: nextGroup },
   { keys: ["."], does: "redshift up by 0.001", group: "Lines", run: () => setZ(plot.options.z + 0.001), repeats: true },
   { keys: [","], does: "redshift down by 0.001", group: "Lines", run: () => setZ(plot.options.z - 0.001), repeats: true },
@@ -306,6 +310,7 @@ for (const button of all("[data-toggle]")) {
 for (const [id, does] of [["exposures", exposures], ["whole", () => plot.reset()], ["next", next], ["previous", previous], ["flag", flag], ["undo", undo], ["z-back", () => setZ(state.catalogZ)]]) {
   $(id).addEventListener("click", does);
 }
+$("send")?.addEventListener("click", send);
 for (const button of all("[data-verdict]")) button.addEventListener("click", (event) => give(button.dataset.verdict, null, event));
 for (const button of all("[data-more]")) {
   button.addEventListener("click", () => {

@@ -2,6 +2,7 @@
 
 import { get, meta, post, remove } from "./api.js";
 import { $, cell, count, fill, html, meter, percent, row } from "./pieces.js";
+import { broadcast } from "./samp.js";
 
 const FORMATS = { csv: "csv", parquet: "parquet", vot: "votable", votable: "votable", xml: "votable", fits: "fits" };
 const NO_VALUE = new Set(["known", "unknown"]);
@@ -41,7 +42,7 @@ function queueRow(queue) {
       const { items } = await get(`${address}&n=1`);
       if (items.length) location.href = `/object/${items[0]}?queue=${encodeURIComponent(queue.name)}`;
     } });
-  const send = parts.samp ? html("button", { type: "button", class: "quiet", text: "Send to TOPCAT", onclick: () => broadcast(queue.name) }) : null;
+  const send = parts.samp ? html("button", { type: "button", class: "quiet", text: "Send to TOPCAT", onclick: () => broadcast({ what: "table", queue: queue.name }, (words) => { $("samp-note").textContent = words; }) }) : null;
   const mine = filters.find((one) => one.queue === queue.name && one.owner === meta("reviewer"));
   const drop = mine ? html("button", { type: "button", class: "quiet", text: "Delete", "aria-label": `Delete ${queue.title}`,
     onclick: async () => { await remove(`/filters/${mine.id}`); load(); } }) : null;
@@ -52,11 +53,6 @@ function queueRow(queue) {
 
 const specWords = ({ kind, spec }) => (kind === "built-in" ? "" : spec.filters
   .map((one) => `${one.column} ${one.op} ${one.value ?? ""}`.trim()).join(", "));
-
-async function broadcast(queue) {
-  const { receivers } = await post("/samp", { what: "table", queue });
-  $("samp-note").textContent = receivers.length ? `Sent to ${receivers.join(", ")}.` : "Sent, but no program on this machine takes tables.";
-}
 
 function addLine() {
   const column = html("select", { "aria-label": "Column" }, ...columns.map((name) => html("option", { text: name, selected: name === "SNR" })));
