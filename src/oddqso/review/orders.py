@@ -155,7 +155,9 @@ class Orders:
         stable = [one for one in state if one.column != "MINE"]
         if stable:
             rows = rows[_holds(marks, stable)[rows]]
-        if room.blind:
+        if room.blind and is_chosen(queue):
+            rows = self._chosen(me, queue.spec, rows, whole=not stable)
+        elif room.blind:
             rows = self._blind(me, queue, rows, whole=not stable)
         mine = [one for one in state if one.column == "MINE"]
         return Order(rows, _holds(marks, mine)[rows] if mine else np.ones(len(rows), np.bool_))
@@ -224,7 +226,7 @@ class Orders:
 
     def _blind(self, me: "Reviewer", queue: Queue, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
         """Shuffled block by block, with gold items mixed in."""
-        gold = tuple(item.target_id for item in self.room.store.gold()) if self._mixes(queue) else ()
+        gold = self._gold(queue)
 
         def make() -> NDArray[np.int64]:
             rng = np.random.default_rng([me.id, *self.room.source.fingerprint.encode()])
@@ -234,6 +236,44 @@ class Orders:
             return mix(shuffled, golden, self.room.params.gold_share, rng)
 
         return self._keep(("blind", me.id, repr(queue.spec), gold), make) if whole else make()
+
+    def _chosen(self, me: "Reviewer", spec: QueueSpec, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
+        """Objects that the reviewer chose, as the queue ``score`` has them: no choice tells more than that queue does.
+
+        A shuffle of their own would compare two scores, by a filter on those two and others; and in an order without
+        the objects mixed in, those would stand elsewhere.
+        """
+        gold = self._gold(self._built_in["score"])
+
+        def make() -> NDArray[np.int64]:
+            place = self._places(me, gold)[rows]
+            if spec.order_by == "SCORE":
+                unknown = place >= self.room.source.n
+                return rows[np.argsort(np.where(spec.descending | unknown, place, -place), kind="stable")]
+            value = self.room.source.columns[spec.order_by][rows]
+            known = value == value
+            other = (value[1:] != value[:-1]) & (known[1:] | known[:-1])  # ties would stand by score
+            return rows[np.lexsort((place, np.append(0, np.cumsum(other))[: len(rows)]))]
+
+        return self._keep(("chosen", me.id, repr(spec), gold), make) if whole else make()
+
+    def _places(self, me: "Reviewer", gold: tuple[int, ...]) -> NDArray[np.int64]:
+        """Where each object stands in the reviewer's queue ``score``, (n,) int64; from n on it is not there."""
+        queue, source = self._built_in["score"], self.room.source
+
+        def make() -> NDArray[np.int64]:
+            listed = self._blind(me, queue, self._base(me, queue.spec), whole=True)
+            place = np.full(source.n, -1, np.int64)
+            place[listed] = np.arange(len(listed))
+            others = np.flatnonzero(place < 0)
+            place[others[np.argsort(source.target_id[others])]] = source.n + np.arange(len(others))
+            return place
+
+        return self._keep(("places", me.id, gold), make)
+
+    def _gold(self, queue: Queue) -> tuple[int, ...]:
+        """What is mixed into a queue."""
+        return tuple(item.target_id for item in self.room.store.gold()) if self._mixes(queue) else ()
 
     def _mixes(self, queue: Queue) -> bool:
         return (
@@ -255,15 +295,22 @@ class Orders:
         return made
 
 
+def is_chosen(queue: Queue) -> bool:
+    """Whether a blinded reviewer may have chosen what the queue holds."""
+    return queue.kind == "selection" or (queue.kind == "filter" and is_open(queue.spec))
+
+
 def is_open(spec: QueueSpec) -> bool:
     """Whether a filter asks only for what a blinded reviewer may know; the order may be by SCORE, it is shuffled.
+
+    What is assigned is not: beside the queue ``assigned`` it would show which objects were mixed in.
 
     Examples
     --------
     >>> is_open(QueueSpec(filters=(Filter("SNR", ">", 2),))), is_open(QueueSpec(filters=(Filter("SCORE", ">", 9),)))
     (True, False)
     """
-    known = OPEN_COLUMNS | {"MINE", "FLAGGED", "ASSIGNED"}
+    known = OPEN_COLUMNS | {"MINE", "FLAGGED"}
     return spec.order_by in OPEN_COLUMNS | {"SCORE"} and all(
         one.column in known or (one.column == "SCORE" and one.op == "known") for one in spec.filters
     )

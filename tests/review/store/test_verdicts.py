@@ -82,6 +82,7 @@ def test_the_first_verdict_is_told_apart_unless_it_was_undone(store, say):
     for word in ("ARTIFACT", "ANOMALY"):
         store.add_verdict(ada.id, say(7, word))
     assert store.first_verdicts()["VERDICT"].to_pylist() == ["ARTIFACT"]
+    assert store.first_verdicts(taken_back=True)["VERDICT"].to_pylist() == ["UNSURE"]
     assert store.first_verdicts("bob").num_rows == 0
 
 

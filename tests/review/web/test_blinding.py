@@ -1,9 +1,13 @@
 """What is withheld, is withheld by the server."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from oddqso.review.params import ReviewParams
+from oddqso.review.source import open_source
 
 WITHHELD = re.compile(r"SCORE|TAIL_|RANK|P_VALUE|Q_VALUE|TIER|FDP_95|FOUND_BY|PEAK_|JOIN_|REDSHIFT_|GROUP|SPLIT")
 
@@ -119,7 +123,7 @@ def test_gold_items_are_mixed_in_and_look_like_any_other(blind, source, verdict)
     assert "gold" not in blind["ben"].get("/queues/assigned?limit=100").text
     assert blind["ben"].get("/gold").status_code == 403
     listed = blind["ben"].get("/assignments")
-    assert listed.json() == {"n": 10, "n_done": 0}, "a list would show which were mixed in"
+    assert listed.json() == {"n": 13, "n_done": 0}, "a list would show which were mixed in"
 
 
 def test_gold_items_meet_everybody_early(blind, source):
@@ -131,10 +135,93 @@ def test_gold_items_meet_everybody_early(blind, source):
         assert np.isin(gold, order).all(), "five among the first twenty or so, at a share of a quarter"
 
 
+def spread_gold(blind, source, n=3):
+    """The last objects of the list as gold items, by TARGETID."""
+    gold = [str(one) for one in source.columns["TARGETID"][-n:]]
+    for target_id in gold:
+        blind["ada"].post("/gold", {"target_id": target_id, "verdict": "ANOMALY"})
+    return gold
+
+
+def listed_by(person, **spec):
+    """TARGETIDs of a filter as somebody sees it."""
+    queue = person.post("/filters", {"name": "a filter", "spec": spec}).json()["queue"]
+    return [item["target_id"] for item in person.get(f"/queues/{queue}?limit=1000").json()["items"]]
+
+
+@pytest.mark.parametrize("column", ["SCORE", "SURVEY"])
+def test_no_filter_compares_two_scores(blind_room, source, sign_in, column):
+    room = replace(blind_room, params=ReviewParams(blind=True, gold_share=0, shuffle_block=20))
+    ben, ids = sign_in(room, "ben"), source.columns["TARGETID"].tolist()
+    block = set(map(str, ids[20:40]))  # of which the queue `score` does not tell the order
+    told = 0
+    for k in range(20, 39):
+        wanted = [str(one) for one in (*ids[:19], ids[k], ids[k + 1])]
+        met = listed_by(ben, order_by=column, filters=[{"column": "TARGETID", "op": "in", "value": wanted}])
+        assert sorted(met) == sorted(wanted)
+        told += [one for one in met if one in block] == wanted[-2:]
+    assert 2 < told < 17, "as often right as wrong"
+
+
+def test_no_filter_shows_which_objects_are_mixed_in(blind, source):
+    gold = spread_gold(blind, source)
+    ben = blind["ben"]
+    queue = [item["target_id"] for item in ben.get("/queues/score?limit=1000").json()["items"]]
+    assert listed_by(ben, filters=[]) == queue
+    assert listed_by(ben, descending=False, filters=[]) == queue[::-1]
+    few = {*queue[:30], *gold}
+    some = listed_by(ben, filters=[{"column": "TARGETID", "op": "in", "value": sorted(few)}])
+    assert some == [one for one in queue if one in few]
+    by_z = [source.columns["Z"][int(one) - int(source.columns["TARGETID"][0])] for one in listed_by(ben, order_by="Z")]
+    assert by_z == sorted(by_z, reverse=True)
+    spec = {"filters": [{"column": "ASSIGNED", "op": "==", "value": True}]}
+    saved = ben.post("/filters", {"name": "dealt", "spec": spec}).json()
+    assert ben.get(f"/queues/{saved['queue']}").status_code == 422
+
+
+def test_no_count_shows_which_objects_are_mixed_in(blind, source, verdict):
+    spread_gold(blind, source, 1)
+    blind["ada"].post("/assignments", {"reviewer": "ben", "queue": "score", "n": 10})
+    ben = blind["ben"]
+    for done, row in enumerate((source.n - 1, 0), start=1):
+        ben.post("/verdicts", verdict(row))
+        assert ben.get("/assignments").json() == {"n": 11, "n_done": done}
+    assert ben.get("/agreement").json()["gold"] == []
+    assert [one["reviewer"] for one in blind["ada"].get("/agreement").json()["gold"]] == ["ben"]
+
+
+def test_who_looks_and_takes_back_is_measured_by_the_first_verdict(blind, source, verdict):
+    spread_gold(blind, source, 1)
+    ben, said = blind["ben"], verdict(source.n - 1, verdict="ORDINARY")
+    stored = ben.post("/verdicts", said).json()
+    ben.post(f"/verdicts/{stored['id']}/undo", {"client_id": "undo-000001"})
+    ben.post("/verdicts", verdict(source.n - 1, verdict="ANOMALY"))
+    (told,) = blind["ada"].get("/agreement").json()["gold"]
+    assert told["right"]["n_found"] == 0
+
+
+def test_nothing_tells_that_somebody_else_judged_an_object(blind, verdict):
+    sent, other = verdict(0), verdict(1)
+    asked = [f"/verdicts?target_id={one['target_id']}{more}" for one in (sent, other) for more in ("", "&reviewer=ada")]
+    before = [blind["eve"].get(path).json() for path in asked]
+    blind["ada"].post("/verdicts", sent)
+    assert [blind["eve"].get(path).json() for path in asked] == before
+    blind["eve"].post("/verdicts", verdict(0))
+    assert [one["reviewer"] for one in blind["eve"].get(asked[0]).json()["verdicts"]] == ["ada", "eve"]
+    assert blind["eve"].get(asked[0]).json()["last"] == 2
+
+
+def test_neighbors_tell_of_what_one_has_judged_alone(blind_room, mapped_run, made_views, sign_in, verdict):
+    room = replace(blind_room, source=open_source(mapped_run, made_views))
+    ben = sign_in(room, "ben")
+    ben.post("/verdicts", verdict(0))
+    path = f"/objects/{verdict(0)['target_id']}/neighbors?k=50"
+    assert ben.get(path).json() == {"ordinary": [], "odd": [], "blinded": False}
+    for row in range(1, 120):
+        ben.post("/verdicts", verdict(row))
+    assert ben.get(path).json()["odd"]
+
+
 def test_nothing_is_withheld_on_a_laptop(laptop, sign_in):
-    from dataclasses import replace
-
-    from oddqso.review.params import ReviewParams
-
     assert not replace(laptop, params=ReviewParams()).blind
     assert replace(laptop, params=ReviewParams(blind=True)).blind

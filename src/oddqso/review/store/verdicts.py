@@ -146,14 +146,25 @@ class Verdicts:
         """
         return self._table(current_verdicts, reviewer, target_id)
 
-    def first_verdicts(self, reviewer: str | None = None) -> pa.Table:
-        """As `current`, but the *first* verdict that stands: in a blind review, given before others' were shown."""
-        order = sa.func.row_number().over(
-            partition_by=(standing_verdicts.c.reviewer_id, standing_verdicts.c.target_id),
-            order_by=standing_verdicts.c.id,
-        )
-        placed = sa.select(standing_verdicts, order.label("place")).where(~standing_verdicts.c.settles).subquery()
-        return self._table(sa.select(placed).where(placed.c.place == 1).subquery(), reviewer, None)
+    def first_verdicts(self, reviewer: str | None = None, *, taken_back: bool = False) -> pa.Table:
+        """As `current`, but the *first* verdict that stands: in a blind review, given before others' were shown.
+
+        Parameters
+        ----------
+        reviewer : str, optional
+            Only those of a reviewer, by name.
+        taken_back : bool
+            Of who holds a verdict now, the first one even if it was taken back since: the next was not given blind.
+        """
+        view = verdicts if taken_back else standing_verdicts
+        order = sa.func.row_number().over(partition_by=(view.c.reviewer_id, view.c.target_id), order_by=view.c.id)
+        placed = sa.select(view, order.label("place")).where(~view.c.settles, view.c.undoes.is_(None)).subquery()
+        first = sa.select(placed).where(placed.c.place == 1)
+        if taken_back:
+            stands = standing_verdicts.alias()
+            held = sa.select(stands.c.reviewer_id, stands.c.target_id).where(~stands.c.settles)
+            first = first.where(sa.tuple_(placed.c.reviewer_id, placed.c.target_id).in_(held))
+        return self._table(first.subquery(), reviewer, None)
 
     def _table(self, view: sa.FromClause, reviewer: str | None, target_id: int | None) -> pa.Table:
         named = {"TARGETID": view.c.target_id, "REVIEWER": reviewers.c.name}

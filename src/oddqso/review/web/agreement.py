@@ -17,8 +17,11 @@ router = APIRouter(tags=["agreement"])
 
 @router.get("/agreement")
 def get_agreement(room: Here, me: Me) -> JSONResponse:
-    """Kappas and skills from first verdicts; where reviews are blind, others' only for leads."""
-    first = room.store.first_verdicts()
+    """Kappas and skills from first verdicts; where reviews are blind, others' only for leads.
+
+    Nor does a blinded reviewer see the own record on gold items: verdict by verdict it would tell which those are.
+    """
+    first = room.store.first_verdicts(taken_back=room.blind)
     all_of_it = me.role is Role.LEAD or not room.blind
     gold = {item.target_id: item.verdict for item in room.store.gold()}
     settled = {label.target_id: label.verdict for label in room.store.labels() if label.state == "settled"}
@@ -31,7 +34,8 @@ def get_agreement(room: Here, me: Me) -> JSONResponse:
         }
     for name, truth in (("gold", gold), ("settled", settled)):
         known = {target_id: word for target_id, word in truth.items() if word is not None}
-        told[name] = [asdict(one) for one in skills(first, known) if all_of_it or one.reviewer == me.name]
+        shown = [one for one in skills(first, known) if all_of_it or (one.reviewer == me.name and name != "gold")]
+        told[name] = [asdict(one) for one in shown]
     return JSONResponse(told)
 
 

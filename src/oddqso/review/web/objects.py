@@ -101,7 +101,14 @@ def get_exposures(room: Here, me: Me, target_id: Target) -> JSONResponse:
 
 @router.get("/objects/{target_id}/neighbors")
 def get_neighbors(room: Here, me: Me, target_id: Target, k: Annotated[int, Query(ge=1, le=50)] = 5) -> JSONResponse:
-    """The nearest ordinary objects and the nearest odd ones; which are which is a score, and withheld like one."""
+    """The nearest ordinary objects and the nearest odd ones; which are which is a score, and withheld like one.
+
+    Where reviews are blind, those that one has judged.
+    """
     if is_blinded(room, me, target_id):
         return JSONResponse({"ordinary": [], "odd": [], "blinded": True})
-    return JSONResponse({**room.source.neighbors(target_id, k), "blinded": False})
+    found = room.source.neighbors(target_id, k)
+    if room.blind:
+        mine = {str(one) for one in room.store.current(reviewer=me.name)["TARGETID"].to_pylist()}
+        found = {kind: [one for one in some if one["target_id"] in mine] for kind, some in found.items()}
+    return JSONResponse({**found, "blinded": False})

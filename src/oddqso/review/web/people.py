@@ -197,15 +197,18 @@ def change_reviewer(room: Here, me: Lead, reviewer_id: Id, sent: Changed) -> JSO
 
 
 @router.get("/assignments")
-def list_assignments(room: Here, me: Me) -> JSONResponse:
+def list_assignments(request: Request, room: Here, me: Me) -> JSONResponse:
     """What oneself is to look at; of a lead, what everybody is.
 
-    Where reviews are blind, a reviewer is told how much it is: beside the queue ``assigned`` a list would show which
-    objects were mixed in to measure the reviewer.
+    Where reviews are blind, a reviewer is told how long the queue ``assigned`` is: beside it a list, or a count
+    without the objects that were mixed in to measure the reviewer, would show which those are.
     """
-    found = room.store.assignments(None if me.role is Role.LEAD else me.id)
     if room.blind and me.role is not Role.LEAD:
-        return JSONResponse({"n": len(found), "n_done": sum(one.done for one in found)})
+        orders = orders_of(request)
+        rows = orders.order(me, orders.queue(me, "assigned")).rows
+        done = orders.marks.arrays(me, ["MINE"], own_flags=True)["MINE"][rows]
+        return JSONResponse({"n": len(rows), "n_done": int(done.sum())})
+    found = room.store.assignments(None if me.role is Role.LEAD else me.id)
     return JSONResponse({"assignments": [asdict(one) | {"target_id": str(one.target_id)} for one in found]})
 
 
