@@ -104,8 +104,10 @@ def test_a_map_that_cannot_be_made_leaves_principal_components(source, monkeypat
     assert len(atlas.plane()) == source.n
 
 
-def test_a_map_is_made_by_a_process_of_its_own(source, monkeypatch):
-    """With few objects it keeps principal components, through the same file."""
+def test_a_map_is_made_by_a_process_of_its_own(source, monkeypatch, tmp_path):
+    """With few objects it keeps principal components, through the same file; what lies around is no part of it."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit('a stranger put this here')")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(atlas_module, "FEW", 2)
     atlas = Atlas(source)
     atlas.start()

@@ -53,7 +53,17 @@ def update_run(directory: RunDirectory) -> None:
     StageError
         With what that process said, if it fails.
     """
-    command = [sys.executable, "-m", "oddqso.cli", "run", "--run", str(directory.root.resolve()), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "oddqso.cli",
+        "run",
+        "--run",
+        str(directory.root.resolve()),
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
     if done.returncode:
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

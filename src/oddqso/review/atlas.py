@@ -190,6 +190,7 @@ class Atlas:
         root = self.source.directory.root
         command = [
             sys.executable,
+            "-P",  # nothing that lies in the folder where somebody stands
             "-W",
             "ignore",
             "-m",

@@ -350,12 +350,23 @@ def mix(
     return np.insert(rows, np.maximum(places, 0), golden)
 
 
+def is_true_or_false(one: Filter) -> None:
+    """See that a filter asks for True or False.
+
+    Raises
+    ------
+    ConfigError
+        If it does not.
+    """
+    if one.op not in ("==", "!=") or not isinstance(one.value, bool):
+        raise ConfigError(f"{one.column} is true or false; compare it by == or != with true or false")
+
+
 def _holds(marks: dict[str, NDArray[Any]], filters: list[Filter]) -> NDArray[np.bool_]:
     """Which rows pass filters on marks, (n,) bool."""
     kept: NDArray[np.bool_] | None = None
     for one in filters:
-        if one.op not in ("==", "!=") or not isinstance(one.value, bool):
-            raise ConfigError(f"{one.column} is true or false; compare it by == or != with true or false")
+        is_true_or_false(one)
         passed = marks[one.column] == (one.value if one.op == "==" else not one.value)
         kept = passed if kept is None else kept & passed
     return kept if kept is not None else np.ones(len(next(iter(marks.values()))), np.bool_)

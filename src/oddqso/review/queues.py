@@ -1,5 +1,6 @@
 """Queues: which objects to look at, and in which order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
@@ -30,6 +31,8 @@ OPERATORS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "has", "known", "unk
 _ORDERS: Final = frozenset(("<", "<=", ">", ">="))
 _MAX_FILTERS: Final = 32
 _MAX_LIST: Final = 1000
+_TARGET_ID: Final = re.compile(r"-?[0-9]{1,19}")
+_EXACT: Final = 2**53
 
 
 class Listed(Protocol):
@@ -216,7 +219,8 @@ def _text_passes(words: Sequence[str], one: Filter) -> NDArray[np.bool_]:
             raise ConfigError(f"the filter on {one.column} has the value {value!r}, expected text")
     if one.op == "has":
         return np.array([one.value in word.split(",") for word in words], np.bool_)
-    found = np.array([word in wanted for word in words], np.bool_)
+    known = frozenset(wanted)  # a list would be gone through for each of a million words
+    found = np.array([word in known for word in words], np.bool_)
     return ~found if one.op == "!=" else found
 
 
@@ -244,10 +248,11 @@ def _number(one: Filter, value: Any, dtype: np.dtype[Any]) -> Any:
             raise ConfigError(f"{one.column} is true or false; compare it by == or != with true or false")
         return value
     if one.column == "TARGETID" and isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            raise ConfigError(f"{value!r} is no TARGETID") from None
+        if not _TARGET_ID.fullmatch(value):
+            raise ConfigError(f"{value!r:.80} is no TARGETID")
+        value = int(value)
+    elif one.column == "TARGETID" and not (isinstance(value, int) and abs(value) <= _EXACT):  # it may be a rounded one
+        raise ConfigError(f"the filter on TARGETID has the value {value!r:.80}; write a TARGETID as text")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"the filter on {one.column} has a value that does not fit into 64 bits")
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):

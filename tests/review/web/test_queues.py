@@ -109,3 +109,32 @@ def test_a_lead_deals_the_first_of_a_queue(room, ada, sign_in, source):
     mine = sign_in(room, "ben").get("/assignments").json()["assignments"]
     assert {one["reviewer"] for one in mine} == {"ben"}
     assert len(mine) == 5
+
+
+@pytest.mark.parametrize("value", [39_627_000_000_000_001, 3.9627e16, [39_627_000_000_000_001, "1"], ["1", 1.5], "1_0"])
+def test_no_number_that_may_be_rounded_names_an_object(ada, value):
+    spec = {"filters": [{"column": "TARGETID", "op": "in" if isinstance(value, list) else "==", "value": value}]}
+    assert ada.post("/filters", {"name": "one", "spec": spec}).status_code == 422
+
+
+def test_a_filter_names_an_object_by_text(ada, source):
+    for row in (0, 1, 2):
+        (wanted,) = ids(source, [row])
+        for op, value in (("==", wanted), ("in", [wanted])):
+            spec = {"filters": [{"column": "TARGETID", "op": op, "value": value}]}
+            queue = ada.post("/filters", {"name": "one", "spec": spec}).json()["queue"]
+            assert [one["target_id"] for one in ada.get(f"/queues/{queue}").json()["items"]] == [wanted]
+
+
+@pytest.mark.parametrize("one", [
+    {"column": "SELECTED", "op": "==", "value": True},
+    {"column": "MINE", "op": "in", "value": [True]},
+    {"column": "FLAGGED", "op": "known"},
+])  # fmt: skip
+def test_nobody_closes_the_list_of_queues_to_others(room, ada, sign_in, one):
+    ben = sign_in(room, "ben")
+    assert ben.post("/filters", {"name": "trap", "spec": {"filters": [one]}, "shared": True}).status_code == 422
+    room.store.save_filter(room.store.reviewer("ben").id, "older trap", {"filters": [one]}, shared=True)
+    told = {queue["title"]: queue["total"] for queue in ada.get("/queues").json()["queues"]}
+    assert told["older trap"] == 0
+    assert told["by score"] == 120

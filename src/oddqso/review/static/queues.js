@@ -64,9 +64,10 @@ function addLine() {
   $("lines").append(line);
 }
 
-/** A number, a truth, a list, or a word, as it was typed. */
-function valueOf(text, op) {
-  if (op === "in") return text.split(",").map((one) => valueOf(one.trim(), "=="));
+/** A number, a truth, a list, or a word, as it was typed; a TARGETID is above 2**53 and stays as it was typed. */
+function valueOf(text, op, column) {
+  if (op === "in") return text.split(",").map((one) => valueOf(one.trim(), "==", column));
+  if (column === "TARGETID") return text;
   if (text === "true" || text === "false") return text === "true";
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
@@ -76,7 +77,7 @@ document.forms.filter.addEventListener("submit", async (event) => {
   const form = event.target.elements;
   const conditions = [...$("lines").children].map((line) => {
     const [column, op] = [...line.querySelectorAll("select")].map((one) => one.value);
-    return NO_VALUE.has(op) ? { column, op } : { column, op, value: valueOf(line.querySelector("input").value.trim(), op) };
+    return NO_VALUE.has(op) ? { column, op } : { column, op, value: valueOf(line.querySelector("input").value.trim(), op, column) };
   });
   const spec = { order_by: form.order_by.value, descending: form.descending.checked, filters: conditions };
   await post("/filters", { name: form.name.value, spec, shared: form.shared?.checked ?? false });

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from oddqso.errors import ConfigError, DataError
 from oddqso.review.columns import UNKNOWN_CODE
-from oddqso.review.orders import Orders
+from oddqso.review.orders import Orders, is_true_or_false
 from oddqso.review.queues import OPERATORS, STATE_COLUMNS, QueueSpec, ordered
 from oddqso.review.room import Room
 from oddqso.review.store.records import Reviewer, SavedFilter
@@ -47,7 +48,10 @@ def list_queues(request: Request, room: Here, me: Me) -> JSONResponse:
     mine = orders.marks.arrays(me, ["MINE"], own_flags=room.blind)["MINE"]
     told = []
     for queue in orders.queues(me):
-        rows = orders.order(me, queue).rows
+        try:
+            rows = orders.order(me, queue).rows
+        except (ConfigError, DataError):  # of another run, perhaps; whoever shares it closes nobody's list
+            rows = np.zeros(0, np.int64)
         left = len(rows) - int(np.count_nonzero(mine[rows]))
         about = {"name": queue.name, "title": queue.title, "kind": queue.kind, "spec": queue.spec.as_json()}
         told.append(about | {"total": len(rows), "left": left})
@@ -150,7 +154,12 @@ def _text(columns: Any, name: str, row: int) -> str | None:
 
 
 def _try(room: Room, spec: QueueSpec) -> None:
-    """See that the catalog has what a filter asks for, before it is saved."""
+    """See that the catalog has what a filter asks for, before it is saved; what state it asks for is true or false."""
+    for one in spec.filters:
+        if one.column == "SELECTED":
+            raise ConfigError("a selection on the map is a queue already; a filter cannot ask for it")
+        if one.column in STATE_COLUMNS and not one.column.startswith("INTEREST"):
+            is_true_or_false(one)
     marks: dict[str, np.ndarray[Any, Any]] = {
         name: np.zeros(room.source.n, np.float32 if name.startswith("INTEREST") else np.bool_) for name in STATE_COLUMNS
     }
