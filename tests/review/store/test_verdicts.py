@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from oddqso.errors import ConflictError, DataError, StoreError
 from oddqso.review.store import NewVerdict
+from oddqso.review.store.verdicts import MOST_UNDOINGS
 
 IDS = (-(2**63), -1, 0, 2**53 + 1, 39_627_770_000_000_001, 2**63 - 1)
 
@@ -84,6 +85,18 @@ def test_the_first_verdict_is_told_apart_unless_it_was_undone(store, say):
     assert store.first_verdicts()["VERDICT"].to_pylist() == ["ARTIFACT"]
     assert store.first_verdicts(taken_back=True)["VERDICT"].to_pylist() == ["UNSURE"]
     assert store.first_verdicts("bob").num_rows == 0
+
+
+def test_no_verdict_goes_back_and_forth_without_end(store, say):
+    ada = store.add_reviewer("ada")
+    entry, _ = store.add_verdict(ada.id, say(7, "KNOWN"))
+    for k in range(MOST_UNDOINGS):
+        entry = store.undo(ada.id, entry.id, f"undoing-{k}")
+    with pytest.raises(ConflictError, match="give a new verdict"):
+        store.undo(ada.id, entry.id, "undoing-again")
+    assert store.undo(ada.id, entry.undoes, entry.client_id) == entry, "sent again"
+    store.add_verdict(ada.id, say(7, "ANOMALY"))
+    assert store.current()["VERDICT"].to_pylist() == ["ANOMALY"]
 
 
 def test_undo_falls_back_and_undoing_that_goes_forth_again(store, say):

@@ -348,6 +348,14 @@ def test_a_token_needs_no_cookie_and_can_be_revoked(room, ada, stranger, verdict
     assert stranger.get(f"{API}/me", headers=bearer).status_code == 401
 
 
+def test_a_token_of_a_lead_changes_nobody_s_password(room, ada, stranger):
+    token = ada.post("/me/tokens", {"name": "script"}).json()["token"]
+    for name in ("ada", "ben"):
+        path = f"{API}/reviewers/{room.store.reviewer(name).id}"
+        sent = stranger.patch(path, json={"password": "another password"}, headers={"authorization": f"Bearer {token}"})
+        assert sent.status_code == 403
+
+
 def test_nobody_revokes_the_token_of_another(room, ada, sign_in):
     ada.post("/me/tokens", {"name": "script"})
     number = ada.get("/me/tokens").json()["tokens"][0]["id"]

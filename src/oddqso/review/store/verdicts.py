@@ -27,6 +27,9 @@ CURRENT_SCHEMA = pa.schema(
 )  # fmt: skip
 """Columns of `Verdicts.current`."""
 
+MOST_UNDOINGS = 20
+"""How often one verdict can be taken back and brought back: who reads it goes through them all."""
+
 _UNDOING = verdicts.alias("undoing")
 
 
@@ -74,7 +77,8 @@ class Verdicts:
         Raises
         ------
         ConflictError
-            If the entry is undone already, or ``client_id`` names another entry.
+            If the entry is undone already, went back and forth `MOST_UNDOINGS` times, or ``client_id`` names another
+            entry.
         DataError
             If there is no such entry, or it is somebody else's.
         """
@@ -86,6 +90,8 @@ class Verdicts:
                 raise DataError(f"there is no entry {verdict_id}; it cannot be undone")
             if entry["reviewer_id"] != reviewer_id:
                 raise DataError(f"entry {verdict_id} is somebody else's; only one's own can be undone")
+            if _depth(connection, entry) >= MOST_UNDOINGS:
+                raise ConflictError(f"entry {verdict_id} went back and forth {MOST_UNDOINGS} times; give a new verdict")
             values = {name: entry[name] for name in ("target_id", "verdict", "subtype", "settles")} | {
                 "client_id": client_id, "interest": None, "confidence": None, "z": None, "comment": "", "tags": "[]",
                 "flagged": False, "queue": "", "seconds": None, "undoes": verdict_id,
@@ -253,6 +259,15 @@ def _entries() -> sa.Select[Any]:
     return sa.select(verdicts, reviewers.c.name.label("reviewer"), touched).join(
         reviewers, reviewers.c.id == verdicts.c.reviewer_id
     )
+
+
+def _depth(connection: sa.Connection, entry: Mapping[Any, Any]) -> int:
+    """How many undoings lie between an entry and the verdict that they are about, itself included."""
+    depth, undoes = 0, entry["undoes"]
+    while undoes is not None:
+        depth += 1
+        undoes = connection.execute(sa.select(verdicts.c.undoes).where(verdicts.c.id == undoes)).scalar()
+    return depth
 
 
 def _undone(connection: sa.Connection, ids: list[int]) -> set[int]:

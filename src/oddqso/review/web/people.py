@@ -181,9 +181,11 @@ def add_reviewer(room: Here, me: Lead, sent: NewReviewer) -> JSONResponse:
     return JSONResponse(reviewer_json(room.store.add_reviewer(sent.name, sent.role, sent.password, by=me.name)), 201)
 
 
-@router.patch("/reviewers/{reviewer_id}", responses={404: {}})
-def change_reviewer(room: Here, me: Lead, reviewer_id: Id, sent: Changed) -> JSONResponse:
+@router.patch("/reviewers/{reviewer_id}", responses={403: {}, 404: {}})
+def change_reviewer(request: Request, room: Here, me: Lead, reviewer_id: Id, sent: Changed) -> JSONResponse:
     """Set a password, shut an account or open it again, which ends its sessions; or change its role, at once."""
+    if sent.password is not None and asker(request).csrf is None:
+        raise HTTPException(403, "a token changes no password; sign in")
     _reviewer(room, lambda one: one.id == reviewer_id)
     if reviewer_id == me.id and (sent.disabled or sent.role not in (None, me.role)):
         raise DataError("you cannot shut your own account or change its role; another lead can")
