@@ -1,5 +1,6 @@
 """Files made to do harm."""
 
+import csv
 import gzip
 import io
 
@@ -9,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from oddqso.errors import DataError
-from oddqso.review.exchange import Format, csv_rows, read_table
+from oddqso.review import exchange
+from oddqso.review.exchange import Format, csv_rows, read_table, write_verdicts
 from oddqso.review.foreign import MOST_ROWS
 from oddqso.review.importing import _tags
-from oddqso.review.inspection import inspected
+from oddqso.review.inspection import inspected, write_inspection
+from oddqso.review.store.records import StoredVerdict
 
 FIELDS = '<FIELD name="TARGETID" datatype="char" arraysize="20"/><FIELD name="VERDICT" datatype="char" arraysize="8"/>'
 
@@ -71,24 +74,45 @@ def test_no_packed_fits_is_unpacked():
         read_table(gzip.compress(b"SIMPLE  =                    T"), Format.FITS)
 
 
-def test_many_lines_take_no_longer_each_than_few():
-    class Lines(list):
-        copied = 0
+def test_many_lines_take_no_longer_each_than_few(monkeypatch):
+    read = []
+    reader = exchange.csv.reader
 
-        def __getitem__(self, place):
-            Lines.copied += isinstance(place, slice)
-            return super().__getitem__(place)
+    def counting(lines):
+        for line in lines:
+            read.append(line)
+            yield line
 
-    class Content(bytes):
-        def decode(self, *_):
-            return Text(super().decode())
+    monkeypatch.setattr(exchange.csv, "reader", lambda lines: reader(counting(lines)))
+    monkeypatch.setattr(exchange, "list", _Uncopied, raising=False)
+    assert len(csv_rows(b"A,B\n" + b"1,2\n" * 100)) == 100
+    assert len(read) == 101
 
-    class Text(str):
-        def splitlines(self, keepends=False):
-            return Lines(super().splitlines(keepends))
 
-    assert len(csv_rows(Content(b"A,B\n" + b"1,2\n" * 100))) == 100
-    assert Lines.copied <= 1
+class _Uncopied(list):
+    """Lines of which no rest is copied for each record."""
+
+    def __getitem__(self, place):
+        assert isinstance(place, int) or place == slice(None, 1)
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize("comment", [
+    "=HYPERLINK(1)", "'=1", "+1", "-1", "@a", "\tq", "\r=1", "''-", "a\u2028b", "a\x85b", "a\x0bb", "a\rb", "a\r\nb",
+    "a\x1cb", 'a","b', " a ", "'s",
+])  # fmt: skip
+@pytest.mark.parametrize("format", [Format.CSV, Format.DESI_VI])
+def test_no_text_is_a_formula_and_every_text_comes_back(comment, format):
+    name = comment if comment.isprintable() else "ada"
+    said = StoredVerdict(
+        client_id="0b6f4c1e-7f3c", target_id=39627, verdict="KNOWN", id=1, reviewer=name, time="", comment=comment
+    )
+    content = write_verdicts([said], format) if format is Format.CSV else write_inspection([said], {})
+    cells = next(row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row[0] == "39627")
+    assert [cell for cell in cells if cell[:1] in set("=+-@\t\r") and cell != "-1"] == []
+    ((_, row),) = read_table(content, format)
+    read = inspected(row) if format is Format.DESI_VI else row
+    assert (read["COMMENT"], read["REVIEWER"]) == (comment, name)
 
 
 def test_a_number_that_is_too_long_is_refused_in_words():

@@ -4,6 +4,7 @@ A table holds what stands now: of each reviewer and object the last verdict that
 It comes back as it went, but for TIME, which is that of the import. Undone entries stay behind; `oddqso store backup`
 keeps those, too. TARGETID is int64 throughout and never passes through a float.
 
+In CSV, text that a spreadsheet would work out as a formula has an apostrophe before it, which goes when it is read.
 In FITS, text is ASCII: other characters are written as ``\xe9`` or ``\u2013``, and read back.
 """
 
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oddqso.errors import DataError
-from oddqso.review.foreign import check_fits, check_rows, check_votable, parquet_rows
+from oddqso.review.foreign import check_fits, check_rows, check_votable, guarded, parquet_rows, without_guard
 from oddqso.review.store.records import StoredVerdict
 
 
@@ -158,7 +159,7 @@ def csv_rows(content: bytes) -> list[tuple[str, dict[str, Any]]]:
         raise DataError(f"this is no UTF-8 text ({error.reason} at byte {error.start})") from error
     if "\0" in text:
         raise DataError("this is no CSV file: it has a NUL character")
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))  # `splitlines` would end a line at U+2028, too
     head = next(csv.reader(lines[:1]), [])
     names = [name.strip() for name in head]
     rows, at = [], 1
@@ -167,7 +168,8 @@ def csv_rows(content: bytes) -> list[tuple[str, dict[str, Any]]]:
         if any(cells):
             if len(cells) != len(names):
                 raise DataError(f"line {at + 1}: {len(cells)} fields, but the heading has {len(names)}")
-            rows.append((f"line {at + 1}", {name: cell or None for name, cell in zip(names, cells, strict=True)}))
+            values = {name: without_guard(cell) or None for name, cell in zip(names, cells, strict=True)}
+            rows.append((f"line {at + 1}", values))
         at += taken
     return rows
 
@@ -202,10 +204,10 @@ def _row(entry: StoredVerdict, predicted: Predictions | None) -> dict[str, Any]:
 
 def _csv(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> bytes:
     sink = io.StringIO(newline="")
-    writer = csv.writer(sink, lineterminator="\n")
+    writer = csv.writer(sink, lineterminator="\r\n")  # as RFC 4180 has it; with it a bare \r is quoted, too
     writer.writerow([column.name for column in columns])
     for row in rows:
-        values = [row[column.name] for column in columns]
+        values = [guarded(row[column.name]) for column in columns]
         writer.writerow(["" if v is None else str(v).lower() if isinstance(v, bool) else v for v in values])
     return sink.getvalue().encode("utf-8")
 

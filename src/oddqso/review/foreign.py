@@ -17,6 +17,29 @@ _MOST_BYTES: Final = 2**29
 _LONGEST_TEXT: Final = 100_000
 _UNREAD: Final = frozenset({"BINARY", "FITS", "PARQUET"})
 _COUNT: Final = re.compile("[0-9]{1,18}")
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+
+
+def guarded(value: Any) -> Any:
+    """A cell of a CSV file; text that a spreadsheet would work out as a formula gets an apostrophe before it.
+
+    Examples
+    --------
+    >>> guarded("=1+1"), guarded("'=1+1"), guarded("1+1"), guarded(-1.5)
+    ("'=1+1", "''=1+1", '1+1', -1.5)
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def without_guard(cell: str) -> str:
+    """The text of a cell as it was before `guarded`.
+
+    Examples
+    --------
+    >>> [without_guard(guarded(text)) for text in ("=1+1", "'=1+1", "'s", "-")]
+    ['=1+1', "'=1+1", "'s", '-']
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def check_rows(n: int) -> None:

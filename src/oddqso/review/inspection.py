@@ -36,6 +36,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from oddqso.errors import DataError
+from oddqso.review.foreign import guarded
 from oddqso.review.store.records import Judgment, StoredVerdict
 from oddqso.vetting.verdicts import Verdict
 
@@ -66,14 +67,14 @@ def write_inspection(entries: Sequence[StoredVerdict], facts: Mapping[int, Mappi
         SPECTYPE and Z of the catalog, by TARGETID.
     """
     sink = io.StringIO(newline="")
-    writer = csv.DictWriter(sink, FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(sink, FIELDS, lineterminator="\r\n")
     writer.writeheader()
     for entry in entries:
         known = facts.get(entry.target_id, {})
         z = known.get("Z")
         row = dict.fromkeys(FIELDS[1:7], "-1") | {
             "TARGETID": entry.target_id, "Redrock_spectype": known.get("SPECTYPE") or "",
-            "Redrock_z": "-1" if z is None else f"{z:.4f}", "VI_scanner": entry.reviewer,
+            "Redrock_z": "-1" if z is None else f"{z:.4f}", "VI_scanner": guarded(entry.reviewer),
             "VI_z": "" if entry.z is None else repr(entry.z), "VI_comment": _comment(entry),
         }  # fmt: skip
         row["VI_quality"], row["VI_issue"], row["VI_spectype"] = _flags(entry)
