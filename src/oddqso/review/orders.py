@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.errors import ConfigError, DataError
+from oddqso.reports.words import NAMES
 from oddqso.review.marks import Marks
 from oddqso.review.queues import STATE_COLUMNS, Filter, QueueSpec, builtin_queues, ordered, selection_queue
 
@@ -162,7 +163,7 @@ class Orders:
         mine = [one for one in state if one.column == "MINE"]
         return Order(rows, _holds(marks, mine)[rows] if mine else np.ones(len(rows), np.bool_))
 
-    def next(self, me: "Reviewer", queue: Queue, after: int | None, n: int) -> list[int]:
+    def next(self, me: "Reviewer", queue: Queue, after: int | None, n: int, *, fresh: bool = False) -> list[int]:
         """The next objects of a queue.
 
         Parameters
@@ -173,14 +174,18 @@ class Orders:
             The object that is on the screen; None at the beginning.
         n : int
             At most so many.
+        fresh : bool
+            Whether those are left out that the reviewer has judged: where one goes on another day.
         """
         order, source = self.order(me, queue), self.room.source
         begin = 0
         if after is not None:
             place = np.flatnonzero(order.rows == source.row_of(after))
             begin = int(place[0]) + 1 if len(place) else 0
-        later = order.rows[begin:][order.open[begin:]][: n + 1]
-        target_ids = [int(one) for one in source.columns["TARGETID"][later]]
+        later = order.rows[begin:][order.open[begin:]]
+        if fresh:
+            later = later[~self.marks.arrays(me, ["MINE"], own_flags=self.room.blind)["MINE"][later]]
+        target_ids = [int(one) for one in source.columns["TARGETID"][later[: n + 1]]]
         return [one for one in target_ids if one != after][:n]
 
     def first(self, me: "Reviewer", queue: Queue, n: int) -> list[int]:
@@ -225,7 +230,9 @@ class Orders:
         return self._keep(("base", repr(spec)), lambda: ordered(self.room.source, spec, rows=True))
 
     def _blind(self, me: "Reviewer", queue: Queue, rows: NDArray[np.int64], *, whole: bool) -> NDArray[np.int64]:
-        """Shuffled block by block, with gold items mixed in."""
+        """Shuffled block by block, with gold items mixed in; alone in an empty queue they would show what they are."""
+        if not len(rows):
+            return rows
         gold = self._gold(queue)
 
         def make() -> NDArray[np.int64]:
@@ -376,4 +383,18 @@ def _title(name: str) -> str:
     return {
         "score": "by score", "tier": "on a certified list", "unlabeled": "not judged by me",
         "disagreements": "reviewers disagree", "learned": "what I may find interesting",
-    }.get(name) or name.replace("tier-", "tier ").replace("found-by-", "found by ")  # fmt: skip
+    }.get(name) or _found_by(name) or name.replace("tier-", "tier ")  # fmt: skip
+
+
+def _found_by(name: str) -> str | None:
+    """In the words of the page, and by the name in the column FOUND_BY.
+
+    Examples
+    --------
+    >>> _found_by("found-by-CHI2"), _found_by("score")
+    ('found by overall residual (CHI2)', None)
+    """
+    _, is_one, detector = name.partition("found-by-")
+    if not is_one:
+        return None
+    return f"found by {NAMES[detector]} ({detector})" if detector in NAMES else f"found by {detector}"

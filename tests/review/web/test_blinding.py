@@ -126,6 +126,13 @@ def test_gold_items_are_mixed_in_and_look_like_any_other(blind, source, verdict)
     assert listed.json() == {"n": 13, "n_done": 0}, "a list would show which were mixed in"
 
 
+def test_gold_items_do_not_stand_alone_in_an_empty_queue(blind, source):
+    spread_gold(blind, source)
+    assert blind["ben"].get("/queues/assigned").json()["items"] == []
+    listed = blind["ben"].get("/queues").json()["queues"]
+    assert next(one["total"] for one in listed if one["name"] == "assigned") == 0
+
+
 def test_gold_items_meet_everybody_early(blind, source):
     gold = source.columns["TARGETID"][-5:]
     for target_id in gold:

@@ -31,6 +31,14 @@ def test_what_comes_next_follows_what_is_on_the_screen(ada, source):
     assert ada.get(f"/next?queue=score&after={last}").json()["items"] == []
 
 
+def test_one_goes_on_with_the_first_object_that_one_has_not_judged(room, ada, sign_in, source, verdict):
+    for row in (0, 1, 3):
+        ada.post("/verdicts", verdict(row))
+    assert ada.get("/next?queue=score&n=2&fresh=true").json()["items"] == ids(source, [2, 4])
+    assert ada.get("/next?queue=score&n=1").json()["items"] == ids(source, [0])
+    assert sign_in(room, "ben").get("/next?queue=score&n=1&fresh=true").json()["items"] == ids(source, [0])
+
+
 def test_the_place_in_a_queue_is_kept_when_an_object_leaves_it(ada, source, verdict):
     """A judged object leaves the queue; what comes after it still comes after it."""
     ada.post("/verdicts", verdict(5))

@@ -37,9 +37,11 @@ function showClaim(sentence) {
 function queueRow(queue) {
   const address = `/next?queue=${encodeURIComponent(queue.name)}`;
   const done = queue.total ? 1 - queue.left / queue.total : 1;
-  const open = html("button", { type: "button", text: "Review", disabled: !queue.left, "aria-label": `Review ${queue.title}`,
+  const open = html("button", { type: "button", text: "Review", disabled: !queue.total, "aria-label": `Review ${queue.title}`,
+    title: queue.total && !queue.left ? "You judged all of them; it begins anew." : "It goes on with the first that you did not judge.",
     onclick: async () => {
-      const { items } = await get(`${address}&n=1`);
+      let { items } = await get(`${address}&n=1&fresh=true`);
+      if (!items.length) ({ items } = await get(`${address}&n=1`));
       if (items.length) location.href = `/object/${items[0]}?queue=${encodeURIComponent(queue.name)}`;
     } });
   const send = parts.samp ? html("button", { type: "button", class: "quiet", text: "Send to TOPCAT", onclick: () => broadcast({ what: "table", queue: queue.name }, (words) => { $("samp-note").textContent = words; }) }) : null;

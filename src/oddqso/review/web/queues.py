@@ -84,11 +84,12 @@ def get_next(
     queue: Annotated[str, Query(max_length=100)] = "unlabeled",
     after: Annotated[str | None, Query(pattern=r"^-?[0-9]{1,19}$")] = None,
     n: Annotated[int, Query(ge=1, le=100)] = 5,
+    fresh: Annotated[bool, Query(description="Without those that one has judged.")] = False,
 ) -> JSONResponse:
     """The objects that come next in a queue, after the one on the screen."""
     orders = orders_of(request)
     place = None if after is None else known_target(room, after)
-    found = orders.next(me, orders.queue(me, queue), place, n)
+    found = orders.next(me, orders.queue(me, queue), place, n, fresh=fresh)
     return JSONResponse({"items": [str(target_id) for target_id in found]})
 
 
