@@ -97,7 +97,8 @@ def import_verdicts(
 def _format(path: Path | str, format: str | None) -> "Format":
     from oddqso.review.exchange import Format
 
-    word = format or _BY_SUFFIX.get(Path(path).suffix.lower(), "")
+    is_inspection = str(path).lower().endswith(f".{Format.DESI_VI.suffix}")
+    word = format or (Format.DESI_VI if is_inspection else _BY_SUFFIX.get(Path(path).suffix.lower(), ""))
     if word not in set(Format):
         raise ConfigError(f"no format {word!r} (there are {', '.join(Format)}); say --format, or name the file by one")
     return Format(word)
