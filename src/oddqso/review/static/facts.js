@@ -18,7 +18,7 @@ export function make(tag, text = "", attributes = {}) {
 const $ = (id) => document.getElementById(id);
 const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 const small = (value) => (value >= 0.001 ? String(Number(value.toPrecision(2))) : value.toExponential(1));
-const rarity = (tail) => { const n = 10 ** tail; return n < 1e5 ? Math.round(n).toLocaleString("en") : n.toExponential(0).replace("e+", "e"); };
+const rarity = (tail) => { const n = 10 ** tail; return n < 1e5 ? Math.round(n).toLocaleString("en") : n.toLocaleString("en", { maximumSignificantDigits: 1, notation: n < 1e7 ? "standard" : "compact" }); };
 
 /** Fill the page from the answer of /objects/{id}. */
 export function showFacts({ facts, words, quality, percentiles, links, blinded, prediction, verdicts }, reviewer) {

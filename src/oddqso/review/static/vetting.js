@@ -1,6 +1,6 @@
 // The blind queue: an item, a key, the next one; beside it what the answers certify.
 
-import { get, post, say } from "./api.js";
+import { get, post, say, showProblem } from "./api.js";
 import { Keys } from "./keys.js";
 import { outbox } from "./outbox.js";
 import { $, cell, count, fill, html, percent, row } from "./pieces.js";
@@ -83,7 +83,7 @@ function give(verdict) {
     item: one.item, verdict, z: typed === "" ? null : Number(typed), comment: $("comment").value.trim() });
   Object.assign(one, { mine: verdict, answered: true });
   say(`${one.item}: ${verdict}`);
-  answer.then(standing, () => { one.mine = null; showMarks(); });
+  answer.then(() => { showProblem(""); standing(); }, () => { one.mine = null; showMarks(); });
   const next = nextOpen(state.at);
   if (next === undefined) { showMarks(); $("place").textContent += " — this batch is done"; } else show(next);
 }
@@ -110,7 +110,7 @@ async function standing() {
   fill("groups", vetting.progress.map((one) => row(one.name, cell(one.depth.toLocaleString("en"), true), cell(one.n_odd.toLocaleString("en"), true), toGo(one))));
   const rest = told.n_answers - told.n_counted;
   $("counted").textContent = `${count(told.n_judged, "item")} of ${told.n_items.toLocaleString("en")} judged.`
-    + (rest ? ` The last ${count(rest, "answer")} will count with the next ones, so that no item gives itself away.` : "");
+    + (rest ? ` The last ${rest === 1 ? "answer" : count(rest, "answer")} will count with the next ones, so that no item gives itself away.` : "");
   $("sentence").textContent = told.sentence;
   showUpdate(told);
   fill("batches", told.batches.map((one) => row(one.audit ? `${one.name} (audit of ${one.audit})` : one.name,
@@ -173,9 +173,11 @@ new Keys([
   { keys: ["S"], does: "less smooth", group: "Spectrum", run: () => smooth(-1) },
   { keys: ["+", "="], does: "zoom in", group: "Spectrum", run: () => plot.zoom(0.7), repeats: true },
   { keys: ["-"], does: "zoom out", group: "Spectrum", run: () => plot.zoom(1 / 0.7), repeats: true },
-  { keys: [","], does: "to the blue", group: "Spectrum", run: () => plot.pan(-0.2), repeats: true },
-  { keys: ["."], does: "to the red", group: "Spectrum", run: () => plot.pan(0.2), repeats: true },
-  { keys: ["0"], does: "whole range", group: "Spectrum", run: () => plot.reset() },
+  { keys: ["[", "Shift+ArrowLeft"], does: "to the blue", group: "Spectrum", run: () => plot.pan(-0.2), repeats: true },
+  { keys: ["]", "Shift+ArrowRight"], does: "to the red", group: "Spectrum", run: () => plot.pan(0.2), repeats: true },
+  { keys: ["x"], does: "whole range", group: "Spectrum", run: () => plot.reset() },
+  { keys: ["."], does: "redshift up by 0.001", group: "Lines", run: () => moveZ(plot.options.z + 0.001), repeats: true },
+  { keys: [","], does: "redshift down by 0.001", group: "Lines", run: () => moveZ(Math.max(0, plot.options.z - 0.001)), repeats: true },
 ]);
 await load();
 standing();
