@@ -291,7 +291,7 @@ def test_a_spectrum_is_sent_to_other_programs_by_a_key(seat, room):
         me.page.keyboard.press("h")
         me.sees("Sent to SPLAT.", "#place")
         assert hub.sent == [f"TARGETID {target_id}"]
-        me.push("send to TOPCAT")
+        me.push("send to TOPCAT h")
         me.sees("no SAMP hub runs", "#problem")
     with served(room) as base:
         me = seat(base)
