@@ -10,6 +10,7 @@ import uvicorn
 
 from oddqso.errors import ConfigError
 from oddqso.review.app import create_app
+from oddqso.review.connections import Connection
 from oddqso.review.room import Room
 
 _GRACE_S = 5
@@ -62,6 +63,7 @@ def serve(room: Room, listening: socket.socket, begun: Callable[[], None], proxy
         forwarded_allow_ips=proxy,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
+        http=Connection,
         ws="none",
         limit_concurrency=512,
     )

@@ -1,13 +1,21 @@
 """An attacker's view: each test is an attempt."""
 
 import json
+import socket
+import threading
+import time
 from dataclasses import replace
 from urllib.parse import quote
 
+import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
+from oddqso.review import connections
 from oddqso.review.app import create_app
+from oddqso.review.serving import listen, serve
+from oddqso.review.web import limits
 from oddqso.review.web.access import cookie_name
 from oddqso.review.web.login import WAIT, WRONG
 
@@ -407,3 +415,42 @@ def test_a_failure_tells_nothing_of_the_inside(room, source, sign_in, monkeypatc
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.fixture
+def served(laptop, monkeypatch):
+    """The port of a room that is served; connections have a fifth of a second to ask for something."""
+    monkeypatch.setattr(connections, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(limits, "_PATIENCE_S", 0.2)
+    listening, begun = listen("127.0.0.1", 0), threading.Event()
+    servers = []
+    run = uvicorn.Server.run
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, **more: servers.append(self) or run(self, **more))
+    thread = threading.Thread(target=serve, args=(laptop, listening, begun.set))
+    thread.start()
+    assert begun.wait(20)
+    with listening:
+        yield listening.getsockname()[1]
+        servers[0].should_exit = True
+        thread.join(20)
+
+
+LOGIN = (
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: 99\r\n\r\nname="
+)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /login HTTP/1.1\r\nHost: local", LOGIN])
+def test_who_asks_for_nothing_keeps_nobody_out(served, said):
+    with socket.create_connection(("127.0.0.1", served), timeout=10) as idle:
+        idle.sendall(said)
+        answer = idle.recv(4096)
+        assert answer == b"" or b" 408 " in answer.splitlines()[0]
+
+
+def test_who_asks_again_and_again_is_answered(served):
+    with httpx.Client(base_url=f"http://127.0.0.1:{served}") as client:
+        for _ in range(4):
+            assert client.get("/login").status_code == 200
+            time.sleep(0.15)

@@ -3,14 +3,20 @@
 from contextlib import suppress
 from typing import Final
 
+import anyio
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_QUERY: Final = 4096
 
 
+SLOWEST: Final = 4096
+"""How many bytes a second a body has to bring, after half a minute."""
+_PATIENCE_S: Final = 30.0
+
+
 class TooLarge(Exception):
-    """A body grew above its limit while it was read."""
+    """A body grew above its limit while it was read, or came too slowly."""
 
 
 class Limits:
@@ -41,13 +47,17 @@ class Limits:
         too_large = _refuse(413, f"the body is larger than {most // 1024:,} KiB")
         if not told.isdigit() or int(told) > most:
             return await too_large(scope, receive, send)
-        taken, over, begun = 0, False, False
+        taken, over, begun, whole = 0, False, False, False
+        began = anyio.current_time()
 
         async def receive_some() -> Message:
-            nonlocal taken, over
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
+            nonlocal taken, over, whole
+            left = began + _PATIENCE_S + taken / SLOWEST - anyio.current_time()
+            with anyio.move_on_after(None if whole else left) as waiting:
+                message = await receive()
+                whole = not message.get("more_body", False)
+                taken += len(message.get("body", b""))
+            if waiting.cancelled_caught or taken > most:
                 over = True
                 raise TooLarge
             return message
@@ -61,7 +71,8 @@ class Limits:
         with suppress(TooLarge):
             await self.app(scope, receive_some, send_on)
         if over and not begun:
-            await too_large(scope, receive, send)
+            slow = _refuse(408, "the body comes too slowly; send it again")
+            await (too_large if taken > most else slow)(scope, receive, send)
 
 
 def _refuse(status: int, detail: str) -> JSONResponse:
