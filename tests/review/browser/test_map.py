@@ -87,3 +87,21 @@ def test_a_color_has_its_scale_and_every_control_a_name(me):
     unnamed = """() => [...document.querySelectorAll('#main button, #main input, #main select')].filter((one) =>
       one.checkVisibility() && !(one.getAttribute('aria-label') || one.textContent || one.labels?.[0]?.textContent))"""
     assert me.page.evaluate(unnamed) == []
+
+
+def test_verdicts_move_when_the_map_becomes_another(reader):
+    """Their places are asked for again, once the first plane gives way to the one that was being made."""
+    me, asked = reader(), []
+    places = iter(({"kind": "PCA", "state": "making", "words": "", "share": 0.5},) * 2)
+
+    def tell(route):
+        told = route.fetch().json()
+        route.fulfill(json=told | {"status": told["status"] | next(places, {"kind": "UMAP", "state": "made"})})
+
+    me.page.route("**/api/v1/map?**", tell)
+    me.page.on("request", lambda one: asked.append(one.url) if one.url.endswith("/map/verdicts") else None)
+    me.page.goto(f"{me.base}/map")
+    me.page.get_by_text("Principal components 1").wait_for()
+    assert len(asked) == 1
+    with me.page.expect_request("**/api/v1/map/verdicts"):
+        me.page.get_by_text("UMAP 1 (across)").wait_for()

@@ -35,6 +35,10 @@ async function load() {
     state.lasso = state.points = null;
     view.fit(found.extent);
     tellStatus(found);
+    if (moved) { // verdicts lie elsewhere, too
+      state.verdicts = null;
+      loadVerdicts();
+    }
     return ask(0);
   }
   state.limits = found.limits;
