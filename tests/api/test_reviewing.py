@@ -1,6 +1,7 @@
 import pytest
 
 from oddqso import api
+from oddqso.api import reviewing
 from oddqso.errors import ConfigError, StageError
 
 
@@ -39,3 +40,12 @@ def test_what_is_no_run_or_no_finished_one_is_named(run, tmp_path):
         api.review(tmp_path, browser=False)
     with pytest.raises(StageError, match="not complete"):
         api.review(run, browser=False)
+
+
+def test_a_run_is_reviewed_at_the_same_port_again_so_that_no_page_sends_to_nobody(tmp_path):
+    with reviewing._listen("127.0.0.1", 0, tmp_path) as first:
+        with reviewing._listen("127.0.0.1", 0, tmp_path) as second:  # beside it another free one will do
+            assert second.getsockname()[1] != first.getsockname()[1]
+        usual = first.getsockname()[1]
+    with reviewing._listen("127.0.0.1", 0, tmp_path / ".." / tmp_path.name) as again:
+        assert again.getsockname()[1] == usual == reviewing.usual_port(tmp_path)

@@ -1,6 +1,7 @@
 """The review room on a run: open it, and serve it."""
 
 import getpass
+import hashlib
 import logging
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from socket import socket
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +76,7 @@ def review(
     run : path
         A complete run.
     host, port : str, int
-        Where to listen; port 0 takes a free one.
+        Where to listen; port 0 takes the run's usual one (`usual_port`), or a free one.
     database : path or str, optional
         A SQLite file or a PostgreSQL URL; ``RUN/review/review.sqlite`` by default.
     group : bool
@@ -103,7 +105,7 @@ def review(
     StoreError
         If the store cannot be opened.
     """
-    from oddqso.review.serving import listen, serve
+    from oddqso.review.serving import serve
 
     if not group and not _is_loopback(host):
         raise ConfigError(
@@ -117,7 +119,7 @@ def review(
         open_room(
             run, database=database, group=group, https=group and https, hosts=names, name=name, overrides=overrides
         ) as room,
-        listen(host, port) as listening,
+        _listen(host, port, Path(run)) as listening,
     ):
         bound = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
@@ -214,6 +216,32 @@ def _merged(kept: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
         for name, value in changed.items()
     }
     return kept | inner
+
+
+def usual_port(run: Path) -> int:
+    """The port that a run is reviewed at if nobody says another; the same each time.
+
+    A browser keeps verdicts that it could not send by the address of the page. If the server ends and comes back at
+    another port, the page would send them to nobody for ever.
+
+    Examples
+    --------
+    >>> usual_port(Path("/data/run")) == usual_port(Path("/data/other/../run"))
+    True
+    """
+    digest = hashlib.sha256(str(run.resolve()).encode(errors="surrogateescape")).digest()
+    return 20_000 + int.from_bytes(digest[:4], "big") % 12_000
+
+
+def _listen(host: str, port: int, run: Path) -> socket:
+    from oddqso.review.serving import listen
+
+    if port:
+        return listen(host, port)
+    try:
+        return listen(host, usual_port(run))
+    except ConfigError:  # another room of the run, or something else
+        return listen(host, 0)
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,7 +11,9 @@ from oddqso.cli.options import DatabaseOption, SetOption
 
 def review(
     run: Annotated[Path, typer.Argument(help="The run's directory.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes the run's usual port, or a free one.")
+    ] = 0,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than the loopback need --group.")
     ] = "127.0.0.1",
