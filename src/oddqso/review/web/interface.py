@@ -11,7 +11,7 @@ def routes_of(document: dict[str, Any]) -> list[dict[str, Any]]:
             "method": method.upper(),
             "path": path,
             "description": route.get("description", ""),
-            "parameters": [_parameter(one) for one in route.get("parameters", [])],
+            "parameters": [_parameter(document, one) for one in route.get("parameters", [])],
             "body": _fields(document, route),
         }
         for path, methods in document["paths"].items()
@@ -19,14 +19,14 @@ def routes_of(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter(one: dict[str, Any]) -> dict[str, Any]:
+def _parameter(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
     schema = one.get("schema", {})
     default = schema.get("default")
     return {
         "name": one["name"],
         "where": one["in"],
         "required": one.get("required", False),
-        "type": _type(schema),
+        "type": _type(document, schema),
         "default": "" if default is None else default,
     }
 
@@ -39,21 +39,28 @@ def _fields(document: dict[str, Any], route: dict[str, Any]) -> list[dict[str, A
     schema = document["components"]["schemas"][reference.rpartition("/")[2]]
     needed = schema.get("required", [])
     return [
-        {"name": name, "type": _type(one), "required": name in needed, "meaning": one.get("description", "")}
+        {"name": name, "type": _type(document, one), "required": name in needed, "meaning": one.get("description", "")}
         for name, one in schema.get("properties", {}).items()
     ]
 
 
-def _type(schema: dict[str, Any]) -> str:
+def _type(document: dict[str, Any], schema: dict[str, Any]) -> str:
     """What a value may be, in a word or two.
 
     Examples
     --------
-    >>> _type({"anyOf": [{"type": "integer"}, {"type": "null"}]}), _type({"type": "array", "items": {"type": "string"}})
-    ('integer or null', 'array of string')
+    >>> _type({}, {"anyOf": [{"type": "integer"}, {"type": "null"}]})
+    'integer or null'
+    >>> document = {"components": {"schemas": {"Format": {"type": "string", "enum": ["csv", "fits"]}}}}
+    >>> _type(document, {"type": "array", "items": {"$ref": "#/components/schemas/Format"}})
+    'array of csv, fits'
     """
+    if "$ref" in schema:
+        return _type(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if "anyOf" in schema:
-        return " or ".join(_type(one) for one in schema["anyOf"])
+        return " or ".join(_type(document, one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(str(one) for one in schema["enum"])
     if schema.get("type") == "array":
-        return f"array of {_type(schema.get('items', {}))}"
+        return f"array of {_type(document, schema.get('items', {}))}"
     return str(schema.get("type", "anything"))
