@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_a_selection_is_what_lies_inside_and_outlives_the_server(source):
     again = Atlas(source)
     assert again.selected(selection.id).tolist() == expected
     assert again.select(box) == selection
+
+
+def test_the_same_polygon_twice_at_once_is_one_selection(source):
+    atlas = Atlas(source)
+    atlas.plane()
+    for k in range(20):
+        box = [(-9.0 - k, -9.0), (9.0, -9.0), (9.0, 9.0), (-9.0, 9.0)]
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(lambda _, box=box: atlas.select(box).id, range(8)))) == 1
 
 
 def test_a_selection_on_principal_components_holds_when_umap_comes(source):

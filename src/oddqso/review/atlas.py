@@ -150,8 +150,9 @@ class Atlas:
         content = {"kind": kind, "key": map_key(self.source.directory, self.params), "polygon": corners.tolist()}
         name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         path = self.source.directory.root / "review" / "selections" / f"{name}.json"
-        if not path.exists():
-            write_json(path, content)
+        with self._lock:  # the same polygon may come twice at once
+            if not path.exists():
+                write_json(path, content)
         return Selection(name, len(self.selected(name)))
 
     def selected(self, name: str) -> NDArray[np.int32]:
