@@ -1,12 +1,14 @@
 import json
+import shutil
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from oddqso.api.vetting import opened_run
 from oddqso.api.vetting_desk import open_desk
-from oddqso.errors import ConflictError, DataError, StageError
+from oddqso.errors import ConflictError, DataError
 from oddqso.review.desk import STEP
 from oddqso.runs.files import read_json
 from oddqso.vetting.ledger import read_ledger
@@ -15,8 +17,8 @@ from oddqso.vetting.verdicts import Answer, Verdict
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]  # a report is made at the end of the batch
 
 
-def test_a_batch_is_judged_blind_and_the_run_comes_to_the_same_certificate(finished, copy_of):
-    run = copy_of(finished)
+def test_a_batch_is_judged_blind_and_the_run_comes_to_the_same_certificate(finished_run, tmp_path):
+    run = Path(shutil.copytree(finished_run, tmp_path / "run", symlinks=True))
     directory, settings = opened_run(run)
     with open_desk(directory, settings) as desk:
         assert desk.is_current()
@@ -65,16 +67,3 @@ def test_a_batch_is_judged_blind_and_the_run_comes_to_the_same_certificate(finis
         assert [one.entries[0].item for _, one in desk.conflicts()] == [items[0]]
         desk.answer(str(uuid.uuid4()), Answer(items[0], Verdict.ORDINARY), "cleo", settles=True)
         assert desk.conflicts() == []
-
-
-def test_an_update_that_fails_says_why(finished, copy_of):
-    run = copy_of(finished)
-    directory, settings = opened_run(run)
-    with open_desk(directory, settings) as desk:
-
-        def fail():
-            raise StageError("the disk is full")
-
-        desk.work = replace(desk.work, update=fail)
-        assert desk.bring_up_to_date()
-        assert (desk.wait(30).state, desk.update.error) == ("failed", "the disk is full")
