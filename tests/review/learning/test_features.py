@@ -88,7 +88,7 @@ def run(mapped_run, tmp_path, made_views):
     import shutil
 
     folder = tmp_path / "run"
-    shutil.copytree(mapped_run, folder)
+    shutil.copytree(mapped_run, folder, ignore=shutil.ignore_patterns("review"))  # as before anybody reviewed it
     (folder / "prepare").mkdir()
     shards = read_json(folder / "embed/manifest.json")["shards"]
     write_json(folder / "prepare/manifest.json", {"stage": "prepare", "fingerprint": "aa", "shards": shards})

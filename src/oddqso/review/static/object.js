@@ -163,6 +163,7 @@ async function undo() {
   if (undone.target_id !== state.id) open(undone.target_id);
   else verdicts.open(state.id, null);
   await undone.answer.catch(() => {});
+  verdicts.letGo(undone.target_id);
   refresh(undone.target_id);
 }
 

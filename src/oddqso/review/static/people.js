@@ -21,7 +21,8 @@ async function load() {
     html("td", {}, html("button", { type: "button", class: "quiet", text: "Remove", "aria-label": `Remove ${one.target_id}`, onclick: () => act(remove(`/gold/${one.target_id}`), "removed") })))), "none yet");
   fill("audit", audit.audit.slice(-SHOWN).reverse().map((one) => row(one.time.slice(0, 16).replace("T", " "), one.by, `${one.action} ${one.subject}`)), "nothing yet");
   const { reviewer, queue } = document.forms.assign.elements;
-  reviewer.replaceChildren(...people.reviewers.filter((one) => !one.disabled).map((one) => html("option", { text: one.name })));
+  const chosen = reviewer.value;
+  reviewer.replaceChildren(...people.reviewers.filter((one) => !one.disabled).map((one) => html("option", { text: one.name, selected: one.name === chosen })));
   if (!queue.length) queue.append(...queues.queues.map((one) => html("option", { value: one.name, text: one.title })));
 }
 
@@ -57,9 +58,9 @@ function ask(one) {
 
 async function act(promise, words) {
   const told = await promise;
+  await load();
   $("note").textContent = words;
   say(words);
-  await load();
   return told;
 }
 

@@ -35,6 +35,11 @@ export class Verdicts extends EventTarget {
     this.changed();
   }
 
+  /** What this page gave to an object is told by the server from now on. */
+  letGo(id) {
+    this.held.delete(id);
+  }
+
   /** Change the draft; if a class was given, what holds is changed and saved. */
   change(part) {
     if (Object.entries(part).every(([name, value]) => JSON.stringify(this.current[name]) === JSON.stringify(value))) return;
@@ -68,7 +73,7 @@ export class Verdicts extends EventTarget {
     session.write(`oddqso-given:${this.owner}`, this.given);
     const entry = last ?? (mine ? { id: mine.id, target_id: this.id } : null);
     if (!entry) { say("nothing to undo"); return null; }
-    this.held.delete(entry.target_id);
+    this.held.set(entry.target_id, null); // until the server tells what holds now
     const path = entry.id ? `/verdicts/${entry.id}/undo` : "/verdicts/{id}/undo";
     const { answer } = outbox.send(path, {}, { after: entry.id ? null : entry.client_id });
     return { target_id: entry.target_id, answer };
