@@ -42,6 +42,12 @@ def test_predictions_come_for_all_objects_with_a_report(learner, store, world):
     assert learner.status()["state"] == "idle"
 
 
+def test_without_a_label_nothing_is_predicted(learner):
+    learner.refresh()
+    assert learner.wait(finished=True) is not None
+    assert np.isnan(learner.predict([1000])).all()
+
+
 def test_one_reviewer_does_not_teach_another(learner, store, world):
     good = np.flatnonzero(world.interesting)
     store.say("ada", *(Said(1000 + int(r), "ANOMALY") for r in good[:30]))

@@ -141,10 +141,10 @@ class Learner:
     def predict(
         self, target_ids: NDArray[np.int64] | list[int], scope: Scope = SHARED
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Predicted interest, 0 to 5, and its standard deviation, (n,) float32 each; NaN where there is none yet."""
+        """Predicted interest, 0 to 5, and its standard deviation, (n,) float32 each; NaN before the first label."""
         rows = self.source.rows_of(np.asarray(target_ids, dtype=np.int64))
         found = self.learned(scope)
-        if found is None:
+        if found is None or not len(found.labels):
             return np.full(len(rows), np.nan, np.float32), np.full(len(rows), np.nan, np.float32)
         known = rows >= 0
         interest, sigma = found.judgment.interest[rows], found.judgment.sigma[rows]
