@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from oddqso.desi.ingest import ingest
-from oddqso.desi.mock_spectra import pixel_spectra
+from oddqso.desi.mock_spectra import pixel_spectra, pixel_truth
 from oddqso.desi.params import IngestParams, SampleParams
 from oddqso.desi.paths import find_inputs
 from oddqso.desi.sample import make_sample
@@ -45,3 +45,18 @@ def test_no_target_comes_twice(plans):
     made = [pixel_spectra(plan, SURVEY, SampleParams(), IngestParams())[0] for plan in plans]
     everyone = np.concatenate([one.target_id for one in made])
     assert len(np.unique(everyone)) == len(everyone)
+
+
+def test_what_is_neither_truth_nor_calibration_is_noise(plans):
+    made, strict, truth = pixel_truth(plans[0], SURVEY, SampleParams(), IngestParams())
+    plain = [one.injection is None and kept for one, kept in zip(truth.targets, strict, strict=True)]
+    seen = (made.ivar > 0) & np.array(plain)[:, None]
+    chi = (made.flux - truth.flux * truth.calibration) * np.sqrt(made.ivar)
+    assert 0.97 < np.diff(np.percentile(chi[seen], (15.865, 84.135)))[0] / 2 < 1.03
+    bright = np.argmax(np.where(plain, np.median(made.flux * np.sqrt(made.ivar), axis=1), 0))
+    means = [
+        np.abs(np.mean(one[bright, :7600].reshape(-1, 400), axis=1)).mean()
+        for one in (chi, (made.flux - truth.flux) * np.sqrt(made.ivar))
+    ]
+    assert means[0] < 0.08
+    assert means[1] > 2 * means[0]

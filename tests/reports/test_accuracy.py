@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from oddqso.reports.accuracy import measure_accuracy, reconstruction_of
+from oddqso.reports.accuracy import line_errors, measure_accuracy, reconstruction_of, truth_error
 
 
 def views(view_of, n, snr=5.0):
@@ -69,3 +69,27 @@ def test_each_spectrum_falls_into_the_bin_of_its_snr(view_of):
 
 def test_no_spectra_give_empty_bins():
     assert [b["n"] for b in measure_accuracy([], [], np.random.default_rng(0)).bins] == [0] * 5
+
+
+def test_a_line_that_is_off_is_named(view_of):
+    view = view_of(1.5, 30.0)
+    before = line_errors(view)
+    assert {"C III] 1909", "Mg II 2799"} <= set(before)
+    near = np.abs(view.rest / 2798.75 - 1) < 0.01
+    after = line_errors(replace(view, model=np.where(near, 0.7 * view.model, view.model).astype(np.float32)))
+    assert after["Mg II 2799"] > 0.2
+    assert {name: error for name, error in after.items() if "Mg II" not in name} == {
+        name: error for name, error in before.items() if "Mg II" not in name
+    }
+
+
+def test_the_truth_error_knows_no_noise_and_no_unit(view_of):
+    view = view_of(1.5, 3.0)
+    assert truth_error(view, view.model) == 0
+    truth = (0.9 * view.model).astype(np.float32)
+    noisier = replace(view, flux=view.flux + np.float32(3))
+    scaled = replace(view, model=4 * view.model, ivar=view.ivar / 16)
+    assert truth_error(view, truth) == truth_error(noisier, truth)
+    assert truth_error(scaled, 4 * truth) == pytest.approx(truth_error(view, truth), rel=1e-5)
+    assert 0.1 < truth_error(view, truth) < 0.13
+    assert truth_error(replace(view, ivar=0 * view.ivar), truth) is None

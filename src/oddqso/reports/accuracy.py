@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddqso.reports.results import SpectrumView
-from oddqso.spectra.lines import LINES, LYMAN_ALPHA_ANGSTROM
+from oddqso.spectra.lines import LINES, LYMAN_ALPHA_ANGSTROM, Line
 
 SNR_BINS: Final = ((1.0, 2.0), (2.0, 5.0), (5.0, 10.0), (10.0, np.inf))
 """Bins of the median signal-to-noise ratio of a native pixel."""
@@ -93,13 +93,77 @@ def _line_error(
     near = np.zeros(len(rest), dtype=np.bool_)
     for line in LINES:
         if line.broad:
-            near |= np.abs(rest / line.wave_angstrom - 1) < LINE_REACH_KMS / _LIGHT_KMS
+            near |= _near(rest, line)
+    return _error_within(near, flux, ivar, residual)
+
+
+def _near(rest: NDArray[np.float64], line: Line) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = np.abs(rest / line.wave_angstrom - 1) < LINE_REACH_KMS / _LIGHT_KMS
+    return near
+
+
+def _error_within(
+    near: NDArray[np.bool_], flux: NDArray[np.float64], ivar: NDArray[np.float64], residual: NDArray[np.float64]
+) -> float:
+    """As `Reconstruction.error`, over some of the pixels; NaN where they are few."""
     if np.count_nonzero(near) < _MIN_PIXELS // 2:
         return float("nan")
     weight = ivar[near] / np.sum(ivar[near])
     missed = np.sum(weight * residual[near] ** 2) - np.count_nonzero(near) / np.sum(ivar[near])
     mean = np.sum(weight * flux[near])
     return float(np.sqrt(max(0.0, missed)) / mean) if mean > 0 else float("nan")
+
+
+def line_errors(view: SpectrumView) -> dict[str, float]:
+    """Error within `LINE_REACH_KMS` of each broad line redward of Lyman alpha that the spectrum covers.
+
+    Returns
+    -------
+    dict of str to float
+        As `Reconstruction.error`; the key is the line's name and its wavelength [Angstrom].
+
+    Examples
+    --------
+    >>> wave, ones = np.arange(4550.0, 4750.0), np.ones(200, np.float32)
+    >>> found = line_errors(SpectrumView(1, 2.0, wave, 1.1 * ones, 1e8 * ones, ones, 0 * ones))
+    >>> {name: round(error, 3) for name, error in found.items()}
+    {'C IV 1549': 0.091}
+    """
+    flux, ivar = view.flux.astype(np.float64), view.ivar.astype(np.float64)
+    good, rest, found = view.good, view.rest, {}
+    for line in LINES:
+        if line.broad and line.wave_angstrom > LYMAN_ALPHA_ANGSTROM:
+            error = _error_within(good & _near(rest, line), flux, ivar, flux - view.model)
+            if np.isfinite(error):
+                found[f"{line.name} {line.wave_angstrom:.0f}"] = error
+    return found
+
+
+def truth_error(view: SpectrumView, truth: NDArray[np.floating[Any]]) -> float | None:
+    """Root mean square difference of model and noiseless truth, as a share of the mean truth; the weights are ivar.
+
+    Over good pixels redward of Lyman alpha; None where they are fewer than 100.
+
+    Parameters
+    ----------
+    view : SpectrumView
+        A simulated spectrum and its reconstruction.
+    truth : (n_wave,) float
+        Its flux without noise, in the units of ``view.flux``.
+
+    Examples
+    --------
+    >>> wave, ones = np.arange(4000.0, 5000.0), np.ones(1000, np.float32)
+    >>> round(truth_error(SpectrumView(1, 0.5, wave, ones, ones, 1.1 * ones, 0 * ones), ones), 3)
+    0.1
+    """
+    use = view.good & (view.rest > LYMAN_ALPHA_ANGSTROM)
+    if np.count_nonzero(use) < _MIN_PIXELS:
+        return None
+    weight = view.ivar[use].astype(np.float64)
+    mean = np.sum(weight * truth[use]) / np.sum(weight)
+    missed = np.sum(weight * (view.model[use].astype(np.float64) - truth[use]) ** 2) / np.sum(weight)
+    return float(np.sqrt(missed) / mean) if mean > 0 else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
