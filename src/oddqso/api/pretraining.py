@@ -116,7 +116,7 @@ def _record(survey: Params, settings: Settings, seed: int) -> dict[str, Any]:
     return {
         "spectra": {name: params.model_dump(mode="json") for name, params in made_by.items()}
         | {"simulator": _simulator()},
-        "train": settings.train.model_dump(mode="json"),
+        "train": settings.train.identity(),
         "seed": seed,
     }
 

@@ -58,6 +58,8 @@ class TrainingSet:
         Redshift; median signal-to-noise ratio per native pixel.
     held_out : (n_spec,) bool
         Not learned from.
+    scale : (n_spec,) float64
+        What the flux was divided by [1e-17 erg / (s cm2 Angstrom)].
     order : (n_spec,) int64
         Row of each spectrum in ``flux`` and ``ivar``.
     """
@@ -67,6 +69,7 @@ class TrainingSet:
     z: NDArray[np.float64]
     snr: NDArray[np.float64]
     held_out: NDArray[np.bool_]
+    scale: NDArray[np.float64]
     order: NDArray[np.int64]
 
     def read(self, index: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
@@ -112,7 +115,7 @@ def gather(
     Of more than ``max_spectra`` those with the lowest hash of TARGETID are kept, in whatever order they come.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ready = folder / "ready.json"
+    ready = folder / "gathered.json"
     if not ready.exists():
         _fill(batches, params, seed, folder, progress)
     return _mapped(folder, params, seed)
@@ -130,14 +133,17 @@ def map_parts(
     The same spectra are chosen as by `gather`. What was measured of each is kept in ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ready = folder / "mapped.npz"
+    ready = folder / "places.npz"
     if not ready.exists():
-        columns: dict[str, list[NDArray[Any]]] = {"z": [], "snr": [], "target_id": [], "row": []}
+        columns: dict[str, list[NDArray[Any]]] = {"z": [], "snr": [], "scale": [], "target_id": [], "row": []}
         first = 0
         for number, spectra in enumerate(parts):
             ratio = median_snr(spectra.flux, spectra.ivar)
             usable = np.flatnonzero(_usable(spectra, ratio, params))
-            found = (spectra.z[usable], ratio[usable], spectra.target_id[usable], first + usable)
+            found = (
+                spectra.z[usable], ratio[usable], spectra.scale[usable].astype(np.float64), spectra.target_id[usable],
+                first + usable,
+            )  # fmt: skip
             for column, values in zip(columns.values(), found, strict=True):
                 column.append(values)
             first += len(spectra)
@@ -145,14 +151,14 @@ def map_parts(
         whole: dict[str, Any] = {name: np.concatenate(column) for name, column in columns.items()}
         share = hash_share(whole["target_id"], seed, "subsample")
         kept = np.lexsort((whole["target_id"], share))[: params.max_spectra]
-        aside = folder / "mapped.npz.new"
+        aside = folder / "places.npz.new"
         with aside.open("wb") as file:
             np.savez(file, **{name: column[kept] for name, column in whole.items()})
         aside.replace(ready)
     with np.load(ready) as known:
-        target_id, row, z, snr = (known[name] for name in ("target_id", "row", "z", "snr"))
+        target_id, row, z, snr, scale = (known[name] for name in ("target_id", "row", "z", "snr", "scale"))
     flux, ivar = Rows([one.flux for one in parts]), Rows([one.ivar for one in parts])
-    return _training_set(flux, ivar, target_id, row, z, snr, params, seed)
+    return _training_set(flux, ivar, target_id, row, z, snr, scale, params, seed)
 
 
 def _fill(
@@ -163,7 +169,7 @@ def _fill(
     progress: Callable[[str, float], None],
 ) -> None:
     heap: list[tuple[float, int, int]] = []  # (-hash, -TARGETID, row): the first to go on top
-    z, snr = [], []
+    z, snr, scale = [], [], []
     with (folder / "flux.f4").open("wb") as flux_file, (folder / "ivar.f4").open("wb") as ivar_file:
         for spectra in batches():
             if spectra.flux.shape[1] != N_MODEL:
@@ -178,9 +184,10 @@ def _fill(
                     heapq.heappush(heap, (-share[row], -int(spectra.target_id[row]), at))
                     z.append(spectra.z[row])
                     snr.append(ratio[row])
+                    scale.append(spectra.scale[row])
                 elif share[row] < -heap[0][0]:
                     at = heapq.heapreplace(heap, (-share[row], -int(spectra.target_id[row]), heap[0][2]))[2]
-                    z[at], snr[at] = spectra.z[row], ratio[row]
+                    z[at], snr[at], scale[at] = spectra.z[row], ratio[row], spectra.scale[row]
                 else:
                     continue
                 for file, array in ((flux_file, spectra.flux), (ivar_file, spectra.ivar)):
@@ -191,11 +198,13 @@ def _fill(
     for _, negative, at in heap:
         target_id[at] = -negative
     with (folder / "rows.npz.new").open("wb") as rows_file:
-        np.savez(rows_file, target_id=target_id, z=np.array(z, np.float64), snr=np.array(snr, np.float64))
+        lists = {"z": z, "snr": snr, "scale": scale}
+        known: dict[str, Any] = {name: np.array(values, np.float64) for name, values in lists.items()}
+        np.savez(rows_file, target_id=target_id, **known)
     (folder / "rows.npz.new").replace(folder / "rows.npz")
-    aside = folder / "ready.json.new"
+    aside = folder / "gathered.json.new"
     aside.write_text(json.dumps({"n_spec": len(heap)}), encoding="utf-8")
-    aside.replace(folder / "ready.json")
+    aside.replace(folder / "gathered.json")
 
 
 def _usable(spectra: Spectra, snr: NDArray[np.float64], params: TrainParams) -> NDArray[np.bool_]:
@@ -214,13 +223,13 @@ def _usable(spectra: Spectra, snr: NDArray[np.float64], params: TrainParams) -> 
 
 def _mapped(folder: Path, params: TrainParams, seed: int) -> TrainingSet:
     with np.load(folder / "rows.npz") as rows:
-        target_id, z, snr = rows["target_id"], rows["z"], rows["snr"]
+        target_id, z, snr, scale = (rows[name] for name in ("target_id", "z", "snr", "scale"))
     shape = (len(target_id), N_MODEL)
     flux, ivar = (
         np.memmap(folder / name, dtype="<f4", mode="r", shape=shape) if len(target_id) else np.empty(shape, np.float32)
         for name in ("flux.f4", "ivar.f4")
     )  # an empty file cannot be mapped
-    return _training_set(flux, ivar, target_id, np.arange(len(target_id)), z, snr, params, seed)
+    return _training_set(flux, ivar, target_id, np.arange(len(target_id)), z, snr, scale, params, seed)
 
 
 def _training_set(
@@ -230,6 +239,7 @@ def _training_set(
     row: NDArray[np.int64],
     z: NDArray[np.float64],
     snr: NDArray[np.float64],
+    scale: NDArray[np.float64],
     params: TrainParams,
     seed: int,
 ) -> TrainingSet:
@@ -241,4 +251,4 @@ def _training_set(
             f"{n_spec} spectra can be learned from ({int(held_out.sum())} of them held out); at least 8 are needed: "
             "give more spectra, or lower min_snr or min_good_pixels"
         )
-    return TrainingSet(flux, ivar, z[order], snr[order], held_out, row[order])
+    return TrainingSet(flux, ivar, z[order], snr[order], held_out, scale[order], row[order])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from oddqso.embed import basis
 from oddqso.embed.calibrate import calibrate_rest_error
+from oddqso.embed.consistency import measure_consistency
 from oddqso.embed.devices import find_device, halving
 from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside, state_of
@@ -114,6 +115,7 @@ def _train(
         some = _some(held_out, params.max_em_spectra // 4, [seed, 15])
         calibrate_rest_error(vae, HeldOut(data, some, _CHUNK))
         figures = measure(vae, HeldOut(data, held_out, _CHUNK), data.snr[held_out], seed)
+        figures |= measure_consistency(vae, data, figures["active_latents"], seed)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
         "training": params.model_dump(exclude={"network"}), **started, **figures, **about,

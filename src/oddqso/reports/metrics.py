@@ -135,6 +135,8 @@ def _training(results: Results) -> dict[str, Any]:
         "n_train": card.get("n_train"),
         "start": card.get("start", "scratch"),
         "weights": (card.get("weights") or {}).get("sha256"),
+        "redshift_r2": (card.get("redshift_leakage") or {}).get("r2"),
+        "shift_consistency": (card.get("shift_consistency") or {}).get("share"),
         "n_active": len(active) if active is not None else None,
         "last": {split: {k: v for k, v in row.items() if k not in ("split",)} for split, row in last.items()},
     }

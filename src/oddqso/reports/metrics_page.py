@@ -65,6 +65,12 @@ KEYS: Final = {
     "finetune (trained weights that learned from this run)",
     "training.weights": "SHA-256 of the weights that it started from; null from scratch",
     "training.n_active": "Latent units that carry more than 0.1 nat",
+    "training.redshift_r2": "Redshift leakage: R^2 of ln(1 + z) from active latents but the amplitude, at the same "
+    "coverage, beyond what luminosity and S/N tell, cross-validated; held-out spectra of the training with S/N of at "
+    "least 2; null with fewer than 60 of them in each of the redshift intervals",
+    "training.shift_consistency": "Median distance in the active latents between a spectrum and the same one placed at "
+    "another redshift with the same coverage, over the median distance to the nearest other spectrum; latents but the "
+    "amplitude, spectra as above",
     "training.last.*.*": "What the last epoch measured, by split: loss, reconstruction and KL [nat], beta",
     "truth.n_odd": "Simulated surveys only. Objects in the catalog that are not ordinary quasars: planted anomalies, "
     "wrong redshifts, stars, galaxies, sky, stuck fibers",
