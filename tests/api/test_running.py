@@ -1,6 +1,7 @@
 import pytest
 
 import oddqso
+from oddqso.api import watched
 from oddqso.config import read_settings
 from oddqso.errors import ConfigError
 from oddqso.runs.directory import RunDirectory
@@ -17,3 +18,13 @@ def test_once_there_are_verdicts_the_split_stays(tmp_path, setting):
     (run / "vetting" / "verdicts.csv").write_text("BATCH,ITEM,VERDICT,VETTER,TIME,Z,COMMENT\n")
     with pytest.raises(ConfigError, match="the split cannot change"):
         oddqso.run(None, run, overrides=[setting])
+
+
+def test_a_training_under_way_is_found_by_what_shows_it(tmp_path):
+    assert watched(tmp_path) == []
+    folder = tmp_path / ".partial" / "train-0123456789abcdef"
+    folder.mkdir(parents=True)
+    assert watched(tmp_path) == []
+    for name in ("curves.csv", "progress.png"):
+        (folder / name).touch()
+    assert watched(tmp_path) == [folder / "curves.csv", folder / "progress.png"]

@@ -15,7 +15,7 @@ from oddqso.embed.training import train
 from oddqso.errors import DataError
 from oddqso.testing import make_spectra
 
-NAMES = ("model.safetensors", "model.json", "curves.parquet")
+NAMES = ("model.safetensors", "model.json", "curves.parquet", "curves.csv")
 
 SCRIPT = """
 import sys
@@ -35,7 +35,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in NAMES}
 
 
-def test_it_leaves_three_files_and_no_scratch(trained):
+def test_it_leaves_a_model_with_its_curves_and_no_scratch(trained):
     assert sorted(path.name for path in trained.iterdir()) == sorted(NAMES)
 
 

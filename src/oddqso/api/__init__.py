@@ -21,7 +21,7 @@ from oddqso.api.reviewers import (
     store_restore,
 )
 from oddqso.api.reviewing import Opened, review
-from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status
+from oddqso.api.running import STAGE_NAMES, Run, StageStatus, init, report, run, show, status, watched
 from oddqso.api.simulating import demo, simulate
 from oddqso.api.validating import entrap, gate
 from oddqso.api.vetting import Audit, Batch, VetStatus, vet_answers, vet_export, vet_import, vet_status
@@ -34,4 +34,5 @@ __all__ = [
     "pretrain", "read_selection", "report", "review",
     "revoke_token", "run", "set_password", "set_role", "show", "simulate", "status", "store_backup", "store_info",
     "store_migrate", "store_restore", "vet_answers", "vet_export", "vet_import", "vet_oracle", "vet_status",
+    "watched",
 ]  # fmt: skip

@@ -59,7 +59,8 @@ def pretrain(
     Parameters
     ----------
     out : path
-        In the end it holds ``model.safetensors``, ``model.json`` and ``curves.parquet``.
+        In the end it holds ``model.safetensors``, ``model.json`` and ``curves.parquet``. While it trains,
+        ``curves.csv`` and ``progress.png`` show how it learns.
     n_target : int
         Quasars to simulate; about one in twelve is too faint to learn from.
     seed : int
@@ -181,6 +182,7 @@ def make_chunk(plan: Any, *, folder: Path, survey: Any, settings: Settings) -> C
 def _train(out: Path, names: Sequence[str], survey: Any, settings: Settings, seed: int, progress: Progress) -> None:
     from oddqso.embed.training import train_mapped
     from oddqso.spectra import Spectra
+    from oddqso.stages.watch import Picture
 
     parts = [Spectra.from_table(read_table(out / _SPECTRA / f"{name}.arrow")) for name in names]
     about = {
@@ -203,7 +205,8 @@ def _train(out: Path, names: Sequence[str], survey: Any, settings: Settings, see
         ],
     }
     teller = _Teller(progress)
-    train_mapped([part for part in parts if len(part)], settings.train, seed, out, teller.tell, about)
+    some = [part for part in parts if len(part)]
+    train_mapped(some, settings.train, seed, out, teller.tell, about, Picture(out))
     teller.end(f"model in {out}")
 
 

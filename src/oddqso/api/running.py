@@ -255,6 +255,13 @@ def status(run: Path | str) -> list[StageStatus]:
     return states
 
 
+def watched(run: Path | str) -> list[Path]:
+    """What shows a training under way: ``curves.csv`` and, once it was drawn, ``progress.png``."""
+    folders = sorted(Path(run).glob(".partial/train-*"), key=lambda folder: folder.stat().st_mtime_ns)
+    newest = [folders[-1] / name for name in ("curves.csv", "progress.png")] if folders else []
+    return [path for path in newest if path.exists()]
+
+
 def show(target_id: int, run: Path | str, plot: Path | str | None = None) -> tuple[list[str], Path]:
     """One target in words and as a plot.
 

@@ -56,6 +56,8 @@ def status(run: RunOption) -> None:
             f"{s.seconds:,.1f}" if s.seconds else "",
         )  # fmt: skip
     Console().print(table)
+    for path in api.watched(run):
+        print(f"the training, as it goes on: {path}")
 
 
 def show(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from oddqso.embed.frame import Frame
-from oddqso.embed.linear import N_AMPLITUDE, LinearModel
+from oddqso.embed.linear import N_AMPLITUDE, LinearModel, Posterior
 from oddqso.embed.template import first_components, template
 from oddqso.spectra.grid import N_MODEL
 
@@ -38,6 +38,12 @@ class Sums:
     observed_error: Float  # (n_wave, 2), sum of chi2 and number of good pixels
     moment: Float  # (n_column, n_column), of (1, c)
     amplitude: list[Float] = field(default_factory=list)  # (3, n_spec): ln(A / mean), its variance, ln(1 + z)
+    evidence: list[Float] = field(default_factory=list)  # (n_spec,), of `evidence`
+
+    @property
+    def loss(self) -> float:
+        """Mean of -evidence [nat per pixel], in the unit of the network's loss."""
+        return -float(np.concatenate(self.evidence).mean()) / N_MODEL
 
 
 def start_linear(linear: LinearModel, rng: np.random.Generator) -> None:
@@ -53,8 +59,8 @@ def start_linear(linear: LinearModel, rng: np.random.Generator) -> None:
 
 
 @torch.no_grad()
-def fit_step(linear: LinearModel, batches: Batches, smooth_scale: float) -> None:
-    """One iteration of the fit, in place.
+def fit_step(linear: LinearModel, batches: Batches, smooth_scale: float) -> float:
+    """One iteration of the fit, in place; the loss of these spectra before it [nat per pixel].
 
     Parameters
     ----------
@@ -70,6 +76,7 @@ def fit_step(linear: LinearModel, batches: Batches, smooth_scale: float) -> None
     update_amplitude(linear, np.concatenate(sums.amplitude, axis=1))
     _turn(linear, sums.moment / sums.moment[0, 0])
     update_errors(linear, sums)
+    return sums.loss
 
 
 @torch.no_grad()
@@ -131,6 +138,7 @@ def _gather(
     sums.moment += second.sum(axis=0)
     ratio = torch.log(post.amplitude / linear.mean_amplitude(frame)).double().numpy()
     sums.amplitude.append(np.stack([ratio, post.covariance[:, 0, 0].numpy(), np.log1p(frame.z.numpy())]))
+    sums.evidence.append(_evidence(linear, post, chi2, ivar))
 
 
 def spread(frame: Frame, low: int, value: torch.Tensor) -> NDArray[np.float32]:
@@ -284,6 +292,10 @@ def evidence(linear: LinearModel, flux_array: NDArray[np.float32], ivar_array: N
     fraction = linear.fractional_variance(frame, transmission)
     post = linear.posterior(flux, ivar, frame, transmission, fraction)
     chi2 = (flux - post.model) ** 2 * post.residual_weight
+    return _evidence(linear, post, chi2, ivar)
+
+
+def _evidence(linear: LinearModel, post: Posterior, chi2: torch.Tensor, ivar: torch.Tensor) -> Float:
     dof = linear.student_dof
     inflation = torch.where(ivar > 0, ivar / post.residual_weight.clamp(min=1e-30), 1.0)
     pixels = ((dof + 1) * torch.log1p(chi2 / dof) + torch.log(inflation)).double().sum(dim=1)

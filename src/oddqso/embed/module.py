@@ -3,7 +3,7 @@
 import math
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from oddqso.embed.vae import Vae, kl_units
 from oddqso.spectra.grid import ARMS, N_MODEL, arm_grid, model_grid
 
 Batch = tuple[Tensor, Tensor, NDArray[np.float64]]
+Seen = Callable[[list[dict[str, Any]]], None]
+"""Is told the curves so far, after they are in the checkpoint."""
 
 
 class Batches:
@@ -85,11 +87,13 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         Of the run.
     checkpoint : Path
         File that holds all that is needed to go on.
+    seen : callable
+        Told the curves after each epoch.
     """
 
-    def __init__(self, vae: Vae, params: TrainParams, seed: int, checkpoint: Path) -> None:
+    def __init__(self, vae: Vae, params: TrainParams, seed: int, checkpoint: Path, seen: Seen) -> None:
         super().__init__()
-        self.vae, self.params, self.seed, self.checkpoint = vae, params, seed, checkpoint
+        self.vae, self.params, self.seed, self.checkpoint, self.seen = vae, params, seed, checkpoint, seen
         weights = line_weights(vae.grid.wave(), params.line_weight)
         self.register_buffer("line_weight", torch.from_numpy(weights), persistent=False)
         self.first_epoch, self.n_step, self.stale = 0, 0, 0
@@ -232,6 +236,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
             self.trainer.should_stop = True
         if self.trainer.is_global_zero:
             self._save()
+            self.seen(self.curves)
 
     @torch.no_grad()
     def note_start(self, batches: HeldOut) -> None:

@@ -21,7 +21,7 @@ _BLOCK = 1024
 
 
 @torch.no_grad()
-def refit(linear: LinearModel, batches: Batches, start: Float, width: float, n_step: int) -> None:
+def refit(linear: LinearModel, batches: Batches, start: Float, width: float, n_step: int) -> list[float]:
     """Correct a linear model by expectation-maximization, in place; and find how well it is known then.
 
     Parameters
@@ -36,15 +36,23 @@ def refit(linear: LinearModel, batches: Batches, start: Float, width: float, n_s
         How far from there, relative to the mean.
     n_step : int
         Iterations.
+
+    Returns
+    -------
+    list of float
+        As `oddqso.embed.basis.fit_step`, before each iteration and after the last.
     """
+    losses = []
     for _ in range(n_step):
         sums = gather_all(linear, batches)
+        losses.append(sums.loss)
         correct(linear, sums, start, width)
         _update_rest(linear, sums)
     sums = gather_all(linear, batches)
     _update_rest(linear, sums)
     variance = correct(linear, sums, start, width)
     linear.mean_variance.copy_(torch.from_numpy(variance.astype(np.float32)))
+    return [*losses, sums.loss]
 
 
 def _update_rest(linear: LinearModel, sums: Sums) -> None:

@@ -23,13 +23,14 @@ from oddqso.embed.calibrate import calibrate_rest_error
 from oddqso.embed.consistency import measure_consistency
 from oddqso.embed.devices import find_device, halving
 from oddqso.embed.metrics import measure
-from oddqso.embed.module import Batches, HeldOut, VaeModule, load_aside, save_aside, state_of
+from oddqso.embed.module import Batches, HeldOut, Seen, VaeModule, load_aside, save_aside, state_of
 from oddqso.embed.params import TrainParams
 from oddqso.embed.refit import refit
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
 from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, starting_model
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
+from oddqso.embed.watch import Watch, linear_rows, take_look, write_curves
 from oddqso.embed.weights import save_model
 from oddqso.spectra import Spectra
 
@@ -45,6 +46,7 @@ def train(
     seed: int,
     out: Path,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Train a model and leave it in ``out``.
 
@@ -57,12 +59,16 @@ def train(
     seed : int
         Of the run.
     out : Path
-        Working folder. In the end it holds ``model.safetensors``, ``model.json`` and ``curves.parquet``; what a killed
-        training left there is used.
+        Working folder. In the end it holds ``model.safetensors``, ``model.json``, ``curves.parquet`` and
+        ``curves.csv``, which grows from the first iteration on; what a killed training left there is used.
     progress : callable, optional
         Called with what is being done and the share of it that is done, 0 to 1.
+    watch : callable, optional
+        May take a look after each epoch; see `oddqso.embed.watch`.
     """
-    _train(lambda scratch, report: gather(batches, params, seed, scratch, report), params, seed, out, progress, {})
+    _train(
+        lambda scratch, report: gather(batches, params, seed, scratch, report), params, seed, out, progress, watch, {}
+    )
 
 
 def train_mapped(
@@ -72,6 +78,7 @@ def train_mapped(
     out: Path,
     progress: Progress | None = None,
     about: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Train a model on prepared spectra that are mapped from files, and leave it in ``out``; none is copied.
 
@@ -83,16 +90,18 @@ def train_mapped(
         As in `train`; the same spectra give the same bytes.
     about : mapping, optional
         Goes into the card.
+    watch : callable, optional
+        As in `train`.
     """
     _train(
-        lambda scratch, report: map_parts(parts, params, seed, scratch, report), params, seed, out, progress,
+        lambda scratch, report: map_parts(parts, params, seed, scratch, report), params, seed, out, progress, watch,
         about or {},
     )  # fmt: skip
 
 
 def _train(
     open_data: Callable[[Path, Progress], TrainingSet], params: TrainParams, seed: int, out: Path,
-    progress: Progress | None, about: Mapping[str, Any],
+    progress: Progress | None, watch: Watch | None, about: Mapping[str, Any],
 ) -> None:  # fmt: skip
     report = progress or (lambda message, share: None)
     scratch = out / "scratch"
@@ -102,14 +111,14 @@ def _train(
         if params.start == "scratch":
             data = open_data(scratch, report)
             vae = _new_vae(params, seed)
-            n_used = _fit_linear(vae, data, params, seed, scratch, report)
+            n_used, losses = _fit_linear(vae, data, params, seed, scratch, report)
         else:
             model, started["weights"] = starting_model(params)
             data = open_data(scratch, report)
             vae, params = model.vae.train().requires_grad_(True), params.finetuned()
             n_used = int(model.card["n_component_used"])
-            _refit_linear(vae, data, params, seed, scratch, report)
-        curves = _train_network(vae, data, params, seed, scratch, report)
+            losses = _refit_linear(vae, data, params, seed, scratch, report)
+        curves = _train_network(vae, data, params, seed, scratch, report, _seen(out, vae, data, losses, watch))
         report("measure", 1.0)
         held_out = np.flatnonzero(data.held_out)
         some = _some(held_out, params.max_em_spectra // 4, [seed, 15])
@@ -128,14 +137,26 @@ def _train(
     shutil.rmtree(scratch)
 
 
+def _seen(out: Path, vae: Vae, data: TrainingSet, losses: list[float], watch: Watch | None) -> Seen:
+    def seen(rows: list[dict[str, Any]]) -> None:
+        so_far = linear_rows(losses) + rows
+        write_curves(out, so_far)
+        if rows and watch is not None:
+            watch(lambda: take_look(vae, data, so_far))
+
+    return seen
+
+
 def _new_vae(params: TrainParams, seed: int) -> Vae:
     with torch.random.fork_rng():
         torch.manual_seed(seed % 2**63)
         return Vae(params.network)
 
 
-def _fit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress) -> int:
-    """Fit the linear part, from its checkpoint on; how many components are used."""
+def _fit_linear(
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+) -> tuple[int, list[float]]:
+    """Fit the linear part, from its checkpoint on; how many components are used, and the loss of each iteration."""
     path = scratch / "linear.pt"
     state = load_aside(path)
     if state is None:
@@ -143,32 +164,38 @@ def _fit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scr
         state = {"done": 0, "n_used": None}
     else:
         vae.linear.load_state_dict(state["linear"])
+    losses: list[float] = state.get("losses", [])
     learn_batches = _by_redshift(data, _some(np.flatnonzero(~data.held_out), params.max_em_spectra, [seed, 5]))
     held_out = _some(np.flatnonzero(data.held_out), params.max_em_spectra // 4, [seed, 7])
     for step in range(state["done"], params.n_em):
         report(f"fit components: {step + 1} of {params.n_em}", step / params.n_em)
-        basis.fit_step(vae.linear, learn_batches, params.smooth_scale)
-        save_aside({"done": step + 1, "n_used": None, "linear": vae.linear.state_dict()}, path)
+        losses.append(basis.fit_step(vae.linear, learn_batches, params.smooth_scale))
+        state = {"done": step + 1, "n_used": None, "linear": vae.linear.state_dict(), "losses": losses}
+        save_aside(state, path)
+        write_curves(scratch.parent, linear_rows(losses))
     if state["n_used"] is None:
         n_used = _choose(vae, data, held_out)
         basis.finish(vae.linear, learn_batches, n_used, params.smooth_scale)
-        state = {"done": params.n_em, "n_used": n_used, "linear": vae.linear.state_dict()}
+        state = {"done": params.n_em, "n_used": n_used, "linear": vae.linear.state_dict(), "losses": losses}
         save_aside(state, path)
-    return int(state["n_used"])
+    return int(state["n_used"]), losses
 
 
-def _refit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress) -> None:
-    """Correct the linear part of trained weights, or take the correction from its checkpoint."""
+def _refit_linear(
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+) -> list[float]:
+    """Correct the linear part of trained weights, or take the correction from its checkpoint; as `_fit_linear`."""
     path = scratch / "linear.pt"
     state = load_aside(path)
     if state is not None:
         vae.linear.load_state_dict(state["linear"])
-        return
+        return list(state.get("losses", []))
     learn = _some(np.flatnonzero(~data.held_out), params.max_em_spectra, [seed, 5])
     start = vae.linear.table.double().numpy().copy()
     report("fit components", 0.0)
-    refit(vae.linear, _by_redshift(data, learn), start, params.finetune_width, params.n_em)
-    save_aside({"linear": vae.linear.state_dict()}, path)
+    losses = refit(vae.linear, _by_redshift(data, learn), start, params.finetune_width, params.n_em)
+    save_aside({"linear": vae.linear.state_dict(), "losses": losses}, path)
+    return losses
 
 
 def _some(index: NDArray[np.int64], n_most: int, key: list[int]) -> NDArray[np.int64]:
@@ -205,25 +232,27 @@ def _choose(vae: Vae, data: TrainingSet, held_out: NDArray[np.int64]) -> int:
 
 
 def _train_network(
-    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress, seen: Seen
 ) -> list[dict[str, Any]]:
     """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves."""
     start = state_of(vae)
 
     def attempt(batch_size: int) -> list[dict[str, Any]]:
         vae.load_state_dict(start)
-        return _attempt(vae, data, params.model_copy(update={"batch_size": batch_size}), seed, scratch, report)
+        return _attempt(vae, data, params.model_copy(update={"batch_size": batch_size}), seed, scratch, report, seen)
 
     return halving(attempt, params.batch_size, "training")
 
 
 def _attempt(
-    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress
+    vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, report: Progress, seen: Seen
 ) -> list[dict[str, Any]]:
     device = find_device(params.accelerator, params.devices)
     vae.mixed = params.precision == "bf16-mixed"
-    module = VaeModule(vae, params, seed, scratch / "network.pt")
-    if not module.resume():
+    module = VaeModule(vae, params, seed, scratch / "network.pt", seen)
+    ended = module.resume()
+    seen(module.curves)
+    if not ended:
         learn = np.flatnonzero(~data.held_out)
         held_out = _some(np.flatnonzero(data.held_out), params.epoch_spectra // 4, [seed, 9])
         if params.start == "finetune" and module.first_epoch == 0:

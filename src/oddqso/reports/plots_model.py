@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy
 from oddqso.reports.style import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, SHADE, SKY, new_figure
@@ -37,30 +38,57 @@ def plot_waterfall(steps: Sequence[Mapping[str, Any]]) -> Figure:
 
 def plot_training(curves: pa.Table) -> Figure:
     """What the training measured, epoch by epoch."""
-    shown = [
-        ("loss", "loss per spectrum [nat]"),
-        ("reconstruction", "reconstruction term [nat]"),
-        ("kl", "KL from the prior [nat]"),
-    ]
-    present = [(name, label) for name, label in shown if name in curves.column_names]
     figure = new_figure(9.2, 2.7)
-    rows = curves.to_pylist()
+    draw_curves(figure, curves.to_pylist())
+    return figure
+
+
+def draw_curves(figure: Figure | SubFigure, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Fill a figure with the loss and its parts, a panel each; the fit of the linear part, if there, beside the loss.
+
+    Parameters
+    ----------
+    figure : Figure or SubFigure
+        An empty one.
+    rows : sequence of mapping
+        As in ``curves.parquet`` or ``curves.csv``.
+    """
+    shown = [
+        ("loss", "loss [nat per pixel]"),
+        ("reconstruction", "reconstruction [nat per pixel]"),
+        ("kl", "KL from the prior [nat per pixel]"),
+    ]
+    linear = [row for row in rows if row["split"] == "linear"]
+    rows = [row for row in rows if row["split"] != "linear"]
+    panels = [part for part in shown if any(part[0] in row for row in [*rows, *linear])]
+    if not panels:
+        figure.text(0.5, 0.5, "no training: weights were taken as they are", ha="center", color=MUTED)
     splits = sorted({str(row["split"]) for row in rows}, key=lambda split: split != "train")
-    for i, (name, label) in enumerate(present):
-        axes = figure.add_subplot(1, len(present), i + 1)
+    for i, (name, label) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1)
         for split, color in zip(splits, (BLUE, ORANGE, GREEN), strict=False):
             points = [(row["epoch"] + 1, row[name]) for row in rows if str(row["split"]) == split]
             axes.plot(*zip(*points, strict=True), color=color, label=split.replace("_", " "), marker="o", ms=2.5)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_title(label, fontsize=9)
-        if name == "kl" and "beta" in curves.column_names:
+        if name == "loss" and linear:
+            _linear(axes, linear)
+        if name == "kl" and any("beta" in row for row in rows):
             _beta(axes, rows)
         if i == 0:
             axes.legend()
-    return figure
 
 
-def _beta(axes: Axes, rows: list[dict[str, Any]]) -> None:
+def _linear(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The fit of the linear part, before the first epoch, to the left of it."""
+    places = [row["epoch"] + 1 - len(rows) for row in rows]
+    axes.plot(places, [row["loss"] for row in rows], color=GREEN, label="linear part", marker="s", ms=2.5, lw=1)
+    axes.axvline(0.5, color=FAINT, lw=0.8)
+    axes.set_xlabel("iteration of the linear part, up to 0; epoch")
+
+
+def _beta(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     beta = {row["epoch"] + 1: row["beta"] for row in rows}
     other = axes.twinx()
     other.plot(list(beta), list(beta.values()), color=MUTED, lw=1, ls=":")

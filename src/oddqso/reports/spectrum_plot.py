@@ -99,9 +99,9 @@ class SpectrumSheet:
         _draw(self._raw, raw)
         _draw(self._smooth, smooth)
         self._model.set_data(view.wave[::4], view.model[::4])
-        self._model_band.set_verts(_band(view.wave[::4], view.model[::4], view.model_sigma[::4]))
-        self._noise_band.set_verts(_band(smooth.wave, smooth.flux, smooth.sigma))
-        limits = _flux_limits(view, smooth)
+        self._model_band.set_verts(band(view.wave[::4], view.model[::4], view.model_sigma[::4]))
+        self._noise_band.set_verts(band(smooth.wave, smooth.flux, smooth.sigma))
+        limits = flux_limits(view, smooth)
         self._main.set_ylim(*limits)
         self._fill_chi(view)
         self._fill_peaks(view, row)
@@ -227,7 +227,7 @@ class SpectrumSheet:
         sigma = np.where(view.good, 1 / np.sqrt(np.where(view.ivar > 0, view.ivar, 1)), np.nan)[near]
         self._zoom_flux.set_data(view.wave[near], flux)
         self._zoom_model.set_data(view.wave[near], view.model[near])
-        self._zoom_noise.set_verts(_band(view.wave[near], flux, sigma))
+        self._zoom_noise.set_verts(band(view.wave[near], flux, sigma))
         self._zoom_peak.set_x(wave - half)
         self._zoom_peak.set_width(2 * half)
         self._zoom.set_xlim(wave - reach, wave + reach)
@@ -276,7 +276,7 @@ def _draw(line: Line2D, binned: Binned) -> None:
     line.set_data(binned.wave, binned.flux)
 
 
-def _band(wave: NDArray[Any], middle: NDArray[Any], sigma: NDArray[Any]) -> list[Array]:
+def band(wave: NDArray[Any], middle: NDArray[Any], sigma: NDArray[Any]) -> list[Array]:
     """Polygons of middle ± sigma, one a run of known values."""
     known = np.isfinite(middle) & np.isfinite(sigma)
     cuts = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
@@ -302,7 +302,8 @@ def _peak(row: Mapping[str, Any], kind: str) -> tuple[float | None, float]:
     return (None, 0.0) if wave is None or not scale else (float(wave), 1.1774 * float(scale) * STEP_ANGSTROM)
 
 
-def _flux_limits(view: SpectrumView, smooth: Binned) -> tuple[float, float]:
+def flux_limits(view: SpectrumView, smooth: Binned) -> tuple[float, float]:
+    """Limits of the flux axis that a few bad pixels do not set, with room for the names of lines."""
     known = np.isfinite(smooth.flux)
     flux = smooth.flux[known]
     if len(flux):

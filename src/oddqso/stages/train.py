@@ -7,12 +7,13 @@ from oddqso.errors import DataError
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
 from oddqso.stages.rows import teaching, teaching_spectra
+from oddqso.stages.watch import PICTURE_NAME, Picture
 
 _MIN_SPECTRA = 32
 
 
 def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path) -> None:
-    """Train in ``out``, going on from what a killed attempt left there.
+    """Train in ``out``, going on from what a killed attempt left there; ``curves.csv`` and ``progress.png`` show it.
 
     Raises
     ------
@@ -36,7 +37,8 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
     def tell(_: str, done: float) -> None:
         context.progress(done)
 
-    train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell)
+    train_model(lambda: teaching_spectra(prepared), params, context.seed, out, tell, Picture(out))
+    (out / PICTURE_NAME).unlink(missing_ok=True)  # the report has the curves, and more spectra
 
 
 def inventory(root: Path, run: Path, params: TrainParams) -> str:
