@@ -15,6 +15,8 @@ from oddqso.spectra.grid import JOINS_ANGSTROM
 from oddqso.spectra.lines import LINES, SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM
 
 _TARGET = 0.95
+_GOOD_WIDTH = (0.95, 1.05)
+_STRONG = ("Lyα", "Si IV", "C IV", "C III]", "Mg II", "Hγ", "Hβ", "Hα")
 
 
 def plot_waterfall(steps: Sequence[Mapping[str, Any]]) -> Figure:
@@ -142,18 +144,21 @@ def plot_chi_width(accuracy: Accuracy) -> Figure:
     left.set_xlabel("observed wavelength [Å] (gray: sky and telluric; //: joins)")
     right.stairs(accuracy.rest, REST_EDGES, color=GREEN, lw=1.4, baseline=None)
     right.set_xlabel("rest wavelength [Å]")
-    last = 0.0
+    right.set_xscale("log")
+    ticks = [1000, 1500, 2000, 3000, 4000, 5000, 7000]
+    right.set_xticks(ticks, [str(tick) for tick in ticks])
+    right.set_xticks([], minor=True)
     for line in LINES:
-        if line.broad and line.wave_angstrom - last > 120 + 0.05 * last:
+        if line.name in _STRONG:
             right.axvline(line.wave_angstrom, color=FAINT, lw=0.8, ls=":")
             right.text(line.wave_angstrom, 1.0, line.name, transform=right.get_xaxis_transform(), rotation=90,
                        fontsize=7, ha="right", va="top", color=MUTED)  # fmt: skip
-            last = line.wave_angstrom
     known = np.concatenate([accuracy.observed, accuracy.rest])
     known = known[np.isfinite(known)]
     top = max(1.5, float(known.max()) * 1.15) if len(known) else 1.5
     for axes in (left, right):
+        axes.axhspan(*_GOOD_WIDTH, color=SKY, alpha=0.18, lw=0, zorder=0)
         axes.axhline(1, color=MUTED, lw=0.9, ls="--")
         axes.set_ylim(0.5 if not len(known) else min(0.5, float(known.min()) * 0.9), min(top, 4))
-    left.set_ylabel("width of χ (1 is perfect)")
+    left.set_ylabel("width of χ (blue band: 0.95 to 1.05)")
     return figure
