@@ -46,7 +46,7 @@ def plot_training(curves: pa.Table) -> Figure:
 
 
 def draw_curves(figure: Figure | SubFigure, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Fill a figure with the loss and its parts, a panel each; the fit of the linear part, if there, beside the loss.
+    """Fill a figure with the loss, a close-up of that of held-out spectra, and the divergence, a panel each.
 
     Parameters
     ----------
@@ -55,31 +55,47 @@ def draw_curves(figure: Figure | SubFigure, rows: Sequence[Mapping[str, Any]]) -
     rows : sequence of mapping
         As in ``curves.parquet`` or ``curves.csv``.
     """
-    shown = [
-        ("loss", "loss [nat per pixel]"),
-        ("reconstruction", "reconstruction [nat per pixel]"),
-        ("kl", "KL from the prior [nat per pixel]"),
-    ]
     linear = [row for row in rows if row["split"] == "linear"]
-    rows = [row for row in rows if row["split"] != "linear"]
-    panels = [part for part in shown if any(part[0] in row for row in [*rows, *linear])]
-    if not panels:
+    splits = {split: [row for row in rows if row["split"] == split] for split in ("train", "held_out")}
+    if not any([linear, *splits.values()]):
         figure.text(0.5, 0.5, "no training: weights were taken as they are", ha="center", color=MUTED)
-    splits = sorted({str(row["split"]) for row in rows}, key=lambda split: split != "train")
-    for i, (name, label) in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), i + 1)
-        for split, color in zip(splits, (BLUE, ORANGE, GREEN), strict=False):
-            points = [(row["epoch"] + 1, row[name]) for row in rows if str(row["split"]) == split]
-            axes.plot(*zip(*points, strict=True), color=color, label=split.replace("_", " "), marker="o", ms=2.5)
+        return
+    panels = [figure.add_subplot(1, 3, i + 1) for i in range(3)]
+    for axes, name, label in zip(
+        panels,
+        ("loss", "loss", "kl"),
+        ("loss [nat per pixel]", "held-out loss, close up", "KL from the prior [nat per pixel]"),
+        strict=True,
+    ):
+        for (split, some), color in zip(splits.items(), (BLUE, ORANGE), strict=True):
+            if split == "train" and axes is panels[1]:
+                continue
+            places, values = [row["epoch"] + 1 for row in some], [row[name] for row in some]
+            axes.plot(places, values, color=color, label=split.replace("_", " "), marker="o", ms=2.5)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_title(label, fontsize=9)
-        if name == "loss" and linear:
-            _linear(axes, linear)
-        if name == "kl" and any("beta" in row for row in rows):
-            _beta(axes, rows)
-        if i == 0:
-            axes.legend()
+    if linear:
+        _linear(panels[0], linear)
+    _limit(panels[0], [row["loss"] for row in rows])
+    if splits["held_out"]:
+        _best(panels[1], splits["held_out"])
+        _beta(panels[2], splits["held_out"])
+    panels[0].legend()
+
+
+def _limit(axes: Axes, values: Sequence[float]) -> None:
+    """Limits that a few wild epochs do not set."""
+    low, high = min(values), float(np.percentile(values, 98))
+    room = max(high - low, 1e-6)
+    axes.set_ylim(low - 0.08 * room, high + 0.15 * room)
+
+
+def _best(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Mark the epoch that is kept."""
+    best = min(rows, key=lambda row: float(row["loss"]))
+    axes.plot(best["epoch"] + 1, best["loss"], "D", color=ORANGE, mfc="white", ms=6, label=f"best: {best['epoch'] + 1}")
+    axes.legend()
 
 
 def _linear(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
