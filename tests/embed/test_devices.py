@@ -79,7 +79,7 @@ def test_every_tensor_of_a_step_is_made_on_the_device_of_the_spectra(small_param
     device = torch.device("meta")  # knows shapes and places, and refuses to mix places
     with pytest.raises(RuntimeError):
         torch.zeros(3, device=device) + torch.zeros(3)
-    steps = VaeModule(Vae(small_params.network), small_params, 1, tmp_path / "network.pt")
+    steps = VaeModule(Vae(small_params.network), small_params, 1, tmp_path / "network.pt", lambda curves: None)
     steps.to(device)
     batch = (torch.zeros(3, N_MODEL, device=device), torch.ones(3, N_MODEL, device=device), np.array([0.5, 2.0, 4.0]))
     terms = steps.terms(batch, generator=torch.Generator() if training else None)
@@ -91,7 +91,7 @@ def test_every_tensor_of_a_step_is_made_on_the_device_of_the_spectra(small_param
 
 def test_masks_hide_an_arm_or_a_stretch_as_drawn(small_params, tmp_path):
     params = small_params.model_copy(update={"mask_share": 0.7})
-    steps = VaeModule(Vae(params.network), params, 1, tmp_path / "network.pt")
+    steps = VaeModule(Vae(params.network), params, 1, tmp_path / "network.pt", lambda curves: None)
     ivar = torch.ones(200, N_MODEL)
     wave = model_grid()
     arms = [(wave >= arm_grid(arm)[0]) & (wave <= arm_grid(arm)[-1]) for arm in ARMS]

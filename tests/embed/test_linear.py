@@ -6,7 +6,9 @@ import torch
 
 from oddqso.embed.basis import start_linear
 from oddqso.embed.frame import RestGrid, project
-from oddqso.embed.linear import LinearModel
+from oddqso.embed.linear import AMPLITUDE_SIGMA, LinearModel, _solve
+from oddqso.embed.params import EmbedParams
+from oddqso.embed.vae import Encoded, Vae
 
 GRID = RestGrid(0.02, 6.5)
 
@@ -85,3 +87,80 @@ def test_without_data_it_is_the_prior(linear):
     np.testing.assert_allclose(post.mean, 0, atol=1e-6)
     np.testing.assert_allclose(post.amplitude, linear.mean_amplitude(frame), rtol=1e-5)
     np.testing.assert_allclose(torch.diagonal(post.covariance, dim1=1, dim2=2)[:, 1:], 1, rtol=1e-6)
+
+
+def _normal_equations(n_spec=30, n_column=16, seed=2):
+    """Normal equations of fits from hardly constrained to tight; amplitude 3, mean of its prior 2."""
+    rng = np.random.default_rng(seed)
+    design = rng.normal(size=(n_spec, 40, n_column)) * np.geomspace(0.01, 30, n_spec)[:, None, None]
+    truth = np.concatenate([np.full((n_spec, 1), 3.0), rng.normal(size=(n_spec, n_column - 1))], axis=1)
+    data = np.einsum("spc,sc->sp", design, truth) + rng.normal(size=(n_spec, 40))
+    normal, right = np.einsum("spi,spj->sij", design, design), np.einsum("spi,sp->si", design, data)
+    return torch.from_numpy(normal), torch.from_numpy(right), torch.full((n_spec,), 2.0, dtype=torch.float64)
+
+
+def _by_plain_iteration(normal, right, centre, n_step=3000):
+    """The amplitude at which the amplitude of the linear fit is the one that it was made at."""
+    place = centre.clone()
+    eye = torch.eye(normal.shape[1], dtype=torch.float64)
+    for _ in range(n_step):
+        pull = (place / (AMPLITUDE_SIGMA * centre)) ** 2
+        precision = normal * place[:, None, None] ** 2 + eye
+        precision[:, 0, 0] += pull - 1
+        target = right * place[:, None]
+        target[:, 0] += pull * centre / place
+        place = (place * torch.linalg.solve(precision, target)[:, 0].clamp(0.3, 3.0)).clamp(min=0.02 * centre)
+    return place
+
+
+def test_steps_to_the_amplitude_end_where_plain_iteration_does():
+    normal, right, centre = _normal_equations()
+    torch.testing.assert_close(
+        _solve(normal, right, centre, centre, 30).amplitude, _by_plain_iteration(normal, right, centre),
+        rtol=1e-6, atol=0,
+    )  # fmt: skip
+
+
+def test_one_step_from_nearby_is_as_good_as_many():
+    normal, right, centre = _normal_equations()
+    many = _solve(normal, right, centre, centre, 30)
+    near = _solve(normal, right, many.amplitude * 1.02, centre, 1)
+    sigma = torch.cholesky_inverse(many.root).diagonal(dim1=1, dim2=2).sqrt()
+    assert float((near.amplitude / many.amplitude - 1).abs().max()) < 0.004
+    assert float(((near.coefficient - many.coefficient) / sigma)[:, 1:].abs().max()) < 0.02
+
+
+def test_what_is_not_finite_gives_nothing_but_nan_in_its_row_alone():
+    normal, right, centre = _normal_equations()
+    clean = _solve(normal.clone(), right, centre, centre, 1)
+    normal[3] = torch.inf
+    struck = _solve(normal, right, centre, centre, 1)
+    assert struck.root[3].isnan().all()
+    torch.testing.assert_close(struck.coefficient[4:], clean.coefficient[4:], rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def vae(linear):
+    whole = Vae(EmbedParams(n_latent=16, n_linear=10, n_channel=4, n_hidden=8))
+    whole.linear = linear
+    return whole
+
+
+def test_the_divergence_is_that_of_the_covariance(linear, vae):
+    frame, _, _, flux, ivar = _draw(linear, snr=5.0)
+    post = _posterior(linear, frame, flux, ivar)
+    covariance = torch.linalg.inv(post.precision)[:, 1:11, 1:11]
+    trace = covariance.diagonal(dim1=1, dim2=2).sum(dim=1)
+    expected = 0.5 * ((post.mean[:, :10] ** 2).sum(dim=1) + trace - 10 - torch.logdet(covariance))
+    torch.testing.assert_close(vae.kl_linear(post.mean[:, :10], post).double(), expected.double(), rtol=1e-4, atol=1e-4)
+
+
+def test_draws_scatter_as_the_covariance_says(linear, vae):
+    frame, _, _, flux, ivar = _draw(linear, snr=5.0, n_spec=1)
+    post = _posterior(linear, frame, flux, ivar)
+    many = post._replace(root=post.root.expand(20_000, -1, -1))
+    latent = torch.zeros(20_000, 16)
+    drawn = vae.sample(Encoded(latent, latent, latent[:, 0], many), torch.Generator().manual_seed(1))[:, 1:11].double()
+    covariance = torch.linalg.inv(post.precision)[0, 1:11, 1:11]
+    white = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), drawn.T, upper=False)
+    torch.testing.assert_close(white @ white.T / 20_000, torch.eye(10, dtype=torch.float64), rtol=0, atol=0.05)

@@ -74,10 +74,13 @@ def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
     vae = model.vae
     n_row, n_wave = spectra.flux.shape
     inside = (spectra.z >= vae.grid.z_min) & (spectra.z <= vae.grid.z_max)
-    known = np.isfinite(spectra.flux) & np.isfinite(spectra.ivar) & (spectra.ivar > 0) & inside[:, None]
     flux, ivar = np.zeros((2, batch_size, n_wave), np.float32)
-    np.copyto(flux[:n_row], spectra.flux, where=known)
-    np.copyto(ivar[:n_row], spectra.ivar, where=known)
+    flux[:n_row], ivar[:n_row] = spectra.flux, spectra.ivar
+    known = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
+    known[:n_row] &= inside[:, None]
+    for given in (flux, ivar):
+        torch.nan_to_num_(torch.from_numpy(given), 0.0, 0.0, 0.0)
+        given *= known
     z = np.full(batch_size, vae.grid.z_max)
     z[:n_row] = spectra.z
     frame = vae.grid.frame(z, vae.linear.table.device)
@@ -127,10 +130,11 @@ def decode(
         In the units of the prepared flux.
     """
     device = model.vae.linear.table.device
-    frame = model.vae.grid.frame(z, device)
-    transmission, _ = model.vae.context(frame)
-    given = torch.from_numpy(np.ascontiguousarray(latent, np.float32)).to(device)
-    flux = model.vae.decode(given, frame, transmission).cpu().numpy()
+    with threads(1):
+        frame = model.vae.grid.frame(z, device)
+        transmission, _ = model.vae.context(frame)
+        given = torch.from_numpy(np.ascontiguousarray(latent, np.float32)).to(device)
+        flux = model.vae.decode(given, frame, transmission).cpu().numpy()
     if wave is None:
         return np.asarray(flux, np.float32)
     return np.stack([np.interp(wave, model.wave, row) for row in flux]).astype(np.float32)

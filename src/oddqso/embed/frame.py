@@ -123,8 +123,10 @@ class _Project(torch.autograd.Function):
         ctx.table, ctx.frame = table, frame
         if frame.on_cpu:
             wide = _rows(weight, n_wave + 1)
-            for row, start in enumerate(frame.start):
-                torch.mv(table[start : start + n_wave + 1], weight[row], out=wide[row])
+            columns, out, factor = table.detach().numpy(), wide.numpy(), weight.detach().contiguous().numpy()
+            with np.errstate(all="ignore"):  # as torch: what is not finite is found where the model is used
+                for row, start in enumerate(frame.start):
+                    np.dot(columns[start : start + n_wave + 1], factor[row], out=out[row])
         else:
             wide = torch.bmm(windows(table, frame.first, n_wave + 1), weight[:, :, None])[:, :, 0]
         return torch.lerp(wide[:, :-1], wide[:, 1:], frame.fraction.to(wide.dtype))
@@ -152,8 +154,10 @@ def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
     if not frame.on_cpu:
         return torch.bmm(wide[:, None, :], windows(table, frame.first, n_wave + 1))[:, 0]
     out = value.new_empty(len(value), table.shape[1])
-    for row, start in enumerate(frame.start):
-        torch.mv(table[start : start + n_wave + 1].T, wide[row], out=out[row])
+    columns, given, sums = table.detach().numpy(), wide.numpy(), out.numpy()
+    with np.errstate(all="ignore"):
+        for row, start in enumerate(frame.start):
+            np.dot(given[row], columns[start : start + n_wave + 1], out=sums[row])
     return out
 
 
@@ -176,11 +180,12 @@ def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1) -> Tensor:
         part = windows(table, frame.first + (frame.fraction[:, 0] > 0.5).long(), n_wave, n_bin)
         return torch.bmm(part.transpose(1, 2), part * weight[:, :, None])
     out = weight.new_empty(len(weight), n_column, n_column)
-    scratch = weight.new_empty(n_wave, n_column)
+    root, scratch = weight.sqrt()[:, :, None], weight.new_empty(n_wave, n_column)
+    factor, products = scratch.numpy(), out.numpy()
     nearest = (frame.fraction[:, 0] > 0.5).int().tolist()
-    for row, start in enumerate(frame.start):
-        first = start + nearest[row]
-        part = table[first : first + n_wave * n_bin : n_bin]
-        torch.mul(part, weight[row, :, None], out=scratch)
-        torch.mm(part.T, scratch, out=out[row])
+    with np.errstate(all="ignore"):
+        for row, start in enumerate(frame.start):
+            first = start + nearest[row]
+            torch.mul(table[first : first + n_wave * n_bin : n_bin], root[row], out=scratch)
+            np.dot(factor.T, factor, out=products[row])  # of a matrix with itself: half the work, and symmetric
     return out

@@ -22,7 +22,10 @@ _RIDGE = 1e-4
 """Share of its diagonal that is added to the curvature."""
 
 _BIN = 4
-"""Pixels that are taken together where the curvature need not be exact."""
+"""Pixels that are taken together for the curvature."""
+
+_FIRST_STEPS = 2
+"""Steps towards the amplitude from its prior mean; later turns begin near it and need one."""
 
 N_AMPLITUDE = 24
 """Nodes in ln(1 + z) at which the mean amplitude is kept."""
@@ -32,16 +35,23 @@ class Posterior(NamedTuple):
     """Posterior of the linear part of n_spec spectra.
 
     ``amplitude`` (n_spec,) A; ``mean`` (n_spec, n_column - 1) of c; ``precision`` and ``covariance``
-    (n_spec, n_column, n_column) float64 of (amplitude / A, c); ``residual_weight`` (n_spec, n_wave) inverse variance
-    of a residual, Student weights left out; ``model`` (n_spec, n_wave).
+    (n_spec, n_column, n_column) float64 of (amplitude / A, c), and the lower Cholesky factor ``root`` of the precision;
+    ``residual_weight`` (n_spec, n_wave) inverse variance of a residual, Student weights left out; ``model`` (n_spec,
+    n_wave).
     """
 
     amplitude: Tensor
     mean: Tensor
     precision: Tensor
     covariance: Tensor
+    root: Tensor
     residual_weight: Tensor
     model: Tensor
+
+    @property
+    def log_precision(self) -> Tensor:
+        """Logarithm of the determinant of the precision, (n_spec,) float64."""
+        return 2 * torch.diagonal(self.root, dim1=1, dim2=2).log().sum(dim=1)
 
 
 class LinearModel(nn.Module):
@@ -123,29 +133,50 @@ class LinearModel(nn.Module):
         transmission, fraction : (n_spec, n_wave) float32
             Mean transmission and `fractional_variance`.
         """
-        prior_amplitude = self.mean_amplitude(frame)  # (n_spec,)
-        unit = (
-            project(self.table[:, :1], frame, torch.ones(len(flux), 1, device=flux.device)) * transmission
-        )  # the mean spectrum
-        amplitude, model = prior_amplitude, unit * prior_amplitude[:, None]
-        coefficient = torch.zeros(len(flux), self.n_column, device=flux.device)
+        centre = self.mean_amplitude(frame)  # (n_spec,)
+        noise = self.noise_factor() / ivar.clamp(min=0)  # (n_spec, n_wave), infinite where nothing is known
+        amplitude, coefficient = centre, torch.zeros(len(flux), self.n_column, device=flux.device)
         coefficient[:, 0] = 1
-        averaged = self._averaged_table()
+        model = take(self.table[:, 0], frame).mul_(transmission).mul_(centre[:, None])
         for turn in range(self.n_robust + 1):
-            floor = 0.05 * amplitude[:, None]
-            known = ivar > 0
-            weight = torch.where(known, 1 / self.variance(ivar, model, fraction, floor), 0)
-            plain = weight
-            if turn:
-                weight = weight * self.student_weight((flux - model) ** 2 * weight)
-            amplitude, coefficient, precision = self._solve(
-                flux, weight, frame, transmission, amplitude, coefficient, prior_amplitude,
-                averaged if turn < self.n_robust else None,
-            )  # fmt: skip
-            model = project(self.table, frame, coefficient) * transmission * amplitude[:, None]
-        root, failed = torch.linalg.cholesky_ex(precision)  # safe whatever the scales; fails on what is not finite
-        covariance = torch.where(failed[:, None, None] > 0, torch.nan, torch.cholesky_inverse(root))
-        return Posterior(amplitude, coefficient[:, 1:], precision, covariance, plain, model)
+            level = torch.maximum(model**2, (0.05 * amplitude[:, None]) ** 2)
+            variance = torch.addcmul(noise, fraction, level)  # (n_spec, n_wave)
+            misfit = flux - model
+            weight = variance
+            if turn:  # weights of a Student likelihood are those of a variance that grows with the misfit
+                dof = self.student_dof
+                weight = torch.addcmul(variance, misfit, misfit, value=1 / dof).mul_(dof / (dof + 1))
+            start = coefficient * amplitude[:, None]
+            fine = turn == self.n_robust
+            curvature, slope = self._expand(weight.reciprocal(), misfit, start, frame, transmission, fine)
+            solution = _solve(curvature, slope, amplitude.double(), centre.double(), 1 if turn else _FIRST_STEPS)
+            amplitude, coefficient = solution.amplitude.float(), solution.coefficient.float()
+            model = project(self.table, frame, coefficient).mul_(transmission).mul_(amplitude[:, None])
+        root = solution.root
+        covariance = torch.cholesky_inverse(root)
+        return Posterior(
+            amplitude, coefficient[:, 1:], solution.precision, covariance, root, variance.reciprocal_(), model
+        )
+
+    def _expand(
+        self, weight: Tensor, misfit: Tensor, start: Tensor, frame: Frame, transmission: Tensor, fine: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Half of chi^2 as a quadratic form in amplitude times (1, c): its matrix and the vector beside it, float64.
+
+        The gradient at ``start`` is exact. The curvature is to the nearest pixel; unless it is to be ``fine`` the table
+        is averaged over a few pixels, which the next turn makes good.
+        """
+        weighted = weight * transmission  # (n_spec, n_wave)
+        slope = back_project(self.table, frame, misfit * weighted).double()
+        seen = weighted * transmission
+        if fine:
+            curvature = gram(self.table, frame, seen).double()
+        else:
+            binned = seen.view(len(weight), -1, _BIN).sum(dim=2)
+            curvature = gram(self._averaged_table(), frame, binned, _BIN).double()
+        diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
+        diagonal *= 1 + _RIDGE  # sums of float32 know nothing smaller, and a negative direction has no width
+        return curvature, slope + torch.bmm(curvature, start.double()[:, :, None])[:, :, 0]
 
     def _averaged_table(self) -> Tensor:
         """The table averaged over neighboring pixels, made anew only when the table has changed."""
@@ -158,39 +189,57 @@ class LinearModel(nn.Module):
         """Weights of a Student likelihood, 1 at chi2 = 1."""
         return (self.student_dof + 1) / (self.student_dof + chi2)
 
-    def _solve(
-        self, flux: Tensor, weight: Tensor, frame: Frame, transmission: Tensor, amplitude: Tensor, coefficient: Tensor,
-        prior_amplitude: Tensor, averaged: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Solve for amplitude and components at fixed weights, from the present ones.
 
-        With an averaged table the curvature is a quick approximation, which later turns make good.
-        """
-        weight_seen = weight * transmission**2
-        if averaged is None:
-            curvature = gram(self.table, frame, weight_seen).double()
-        else:
-            curvature = gram(averaged, frame, weight_seen.view(len(flux), -1, _BIN).sum(dim=2), _BIN).double()
-        diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
-        diagonal += _RIDGE * diagonal  # sums of float32 know nothing smaller, and a negative direction has no width
-        start = coefficient * amplitude[:, None]
-        misfit = flux - project(self.table, frame, start) * transmission
-        # The exact gradient at the present place; the curvature is to the nearest pixel.
-        slope = back_project(self.table, frame, misfit * weight * transmission).double()
-        slope = slope + torch.einsum("bij,bj->bi", curvature, start.double())
-        place, centre = amplitude.double(), prior_amplitude.double()
-        eye = torch.eye(self.n_column, dtype=torch.float64, device=flux.device)
-        for _ in range(2 if averaged is None else 4):
-            penalty = eye.repeat(len(flux), 1, 1)
-            penalty[:, 0, 0] = (place / (AMPLITUDE_SIGMA * centre)) ** 2
-            precision = curvature * place[:, None, None] ** 2 + penalty
-            right = slope * place[:, None]
-            right[:, 0] += penalty[:, 0, 0] * centre / place
-            solved = torch.linalg.solve(precision, right)
-            step = solved[:, 0].clamp(0.3, 3.0)
-            place = (place * step).clamp(min=0.02 * centre)
-        mean = torch.cat([torch.ones_like(solved[:, :1]), solved[:, 1:] / step[:, None]], dim=1)
-        return place.float(), mean.float(), precision
+class _Solution(NamedTuple):
+    """What `_solve` finds, float64.
+
+    ``amplitude`` (n_spec,); ``coefficient`` (n_spec, n_column), (1, c); ``precision`` (n_spec, n_column, n_column) of
+    (amplitude / A, c) and its Cholesky factor ``root``, of nothing but NaN where there is none.
+    """
+
+    amplitude: Tensor
+    coefficient: Tensor
+    precision: Tensor
+    root: Tensor
+
+
+def _solve(curvature: Tensor, slope: Tensor, place: Tensor, centre: Tensor, n_step: int) -> _Solution:
+    """Solve for amplitude and components at fixed weights of the pixels.
+
+    At an amplitude p the fit is linear in x = (amplitude / p, amplitude / p * c), drawn to N(1, AMPLITUDE_SIGMA) of the
+    prior and N(0, 1). Wanted is the p at which the first of x is 1, by Newton's method for ln(x_0) over ln(p): with P
+    the precision at p, d x / d ln p = 2 P^-1 (0, x_1, ...) - x, which needs no second factorization.
+
+    Parameters
+    ----------
+    curvature, slope : (n_spec, n_column, n_column) and (n_spec, n_column) float64
+        From `LinearModel._expand`.
+    place, centre : (n_spec,) float64
+        Amplitude to begin with; mean of its prior.
+    n_step : int
+        Steps.
+    """
+    for _ in range(n_step):
+        pull = (place / (AMPLITUDE_SIGMA * centre)) ** 2
+        precision = curvature * (place**2)[:, None, None]
+        diagonal = torch.diagonal(precision, dim1=1, dim2=2)
+        diagonal[:, 0] += pull
+        diagonal[:, 1:] += 1
+        root, failed = torch.linalg.cholesky_ex(precision)  # fails on what is not finite
+        root += torch.where(failed > 0, torch.nan, 0.0)[:, None, None]
+        right = slope * place[:, None]
+        right[:, 0] += pull * centre / place
+        solved = torch.cholesky_solve(right[:, :, None], root)  # (n_spec, n_column, 1)
+        held = solved.clone()
+        held[:, 0] = 0
+        drift = 2 * torch.cholesky_solve(held, root)
+        first = solved[:, 0, 0].clamp(0.3, 3.0)
+        change = torch.log(first) / (1 - drift[:, 0, 0] / first).clamp(min=0.3)
+        step = torch.exp(change.clamp(math.log(0.3), math.log(3.0)))
+        coefficient = (solved + torch.log(step)[:, None, None] * drift)[:, :, 0] / step[:, None]
+        coefficient[:, 0] = 1
+        place = (place * step).clamp(min=0.02 * centre)
+    return _Solution(place, coefficient, precision, root)
 
 
 def box_average(table: Tensor, n_bin: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from oddqso.embed.frame import Frame, RestGrid, project, take
 from oddqso.embed.linear import LinearModel, Posterior
-from oddqso.embed.network import ConvDecoder, ConvEncoder
+from oddqso.embed.network import N_INPUT, ConvDecoder, ConvEncoder
 from oddqso.embed.params import EmbedParams
 
 _HALF_INFORMATION = 300.0
@@ -56,10 +56,12 @@ class Vae(nn.Module):
         known = (ivar > 0).float()
         root = post.residual_weight.sqrt()  # (n_spec, n_wave), 0 where masked
         signal = post.model.abs() * root
-        chi = ((flux - post.model) * root).clamp(-6, 6)
+        inputs = flux.new_empty(*flux.shape, N_INPUT)  # (n_spec, n_wave, N_INPUT)
+        torch.mul(((flux - post.model) * root).clamp_(-6, 6), 0.5, out=inputs[..., 0])
         brightness = flux * root
-        parts = [chi / 2, brightness.sign() * torch.log1p(brightness.abs()) / 2, torch.log1p(signal) / 2, known]
-        inputs = torch.stack(parts, dim=-1)  # (n_spec, n_wave, N_INPUT)
+        torch.copysign(torch.log1p(brightness.abs()).mul_(0.5), brightness, out=inputs[..., 1])
+        torch.mul(torch.log1p(signal), 0.5, out=inputs[..., 2])
+        inputs[..., 3] = known
         with self._precision(flux):
             out = self.encoder(inputs, known, frame).float()
         information = (signal**2).sum(dim=1, keepdim=True)  # (n_spec, 1)
@@ -91,9 +93,10 @@ class Vae(nn.Module):
     def kl_linear(self, mean: Tensor, post: Posterior) -> Tensor:
         """Divergence of the components' posterior, correlations and all, from N(0, 1), (n_spec,) [nat]."""
         n_first = 1 + self.params.n_component
-        covariance = post.covariance[:, 1:n_first, 1:n_first]
-        trace = torch.diagonal(covariance, dim1=1, dim2=2).sum(dim=1)
-        constant = 0.5 * (trace - self.params.n_component - torch.logdet(covariance))
+        trace = torch.diagonal(post.covariance, dim1=1, dim2=2)[:, 1:n_first].sum(dim=1)
+        # A block of an inverse: ln det of it is that of the rest of the matrix, less that of the whole.
+        log_covariance = torch.log(post.precision[:, 0, 0]) - post.log_precision
+        constant = 0.5 * (trace - self.params.n_component - log_covariance)
         total: Tensor = 0.5 * (mean**2).sum(dim=1) + constant.float()
         return total
 
@@ -102,8 +105,9 @@ class Vae(nn.Module):
         mean, sigma = encoded.mean, encoded.sigma
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
         n_first = 1 + self.params.n_component
-        root = torch.linalg.cholesky(encoded.linear.covariance[:, :n_first, :n_first]).float()
-        drawn = torch.bmm(root, noise[:, :n_first, None])[:, :, 0]
+        root = encoded.linear.root  # of the precision: its inverse, transposed, makes a draw of noise
+        unit = nn.functional.pad(noise[:, :n_first, None].double(), (0, 0, 0, root.shape[1] - n_first))
+        drawn = torch.linalg.solve_triangular(root.mT, unit, upper=True)[:, :n_first, 0].float()
         scale = torch.ones(n_first, device=mean.device)
         scale[0] = 1 / self.linear.amplitude_scatter
         first = mean[:, :n_first] + drawn.clamp(-3, 3) * scale
@@ -129,7 +133,7 @@ class Vae(nn.Module):
         Where nothing is known the noise adds nothing.
         """
         level = torch.maximum(model.abs(), floor)
-        excess = torch.where(ivar > 0, (self.linear.noise_factor() - 1) / ivar, 0.0)
+        excess = torch.nan_to_num((self.linear.noise_factor() - 1) / ivar, nan=0.0, posinf=0.0)
         return torch.sqrt(fraction * level**2 + excess) / model.abs().clamp(min=1e-12)
 
     def context(self, frame: Frame) -> tuple[Tensor, Tensor]:
