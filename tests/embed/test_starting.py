@@ -9,7 +9,8 @@ import torch
 
 from oddqso.embed import starting
 from oddqso.embed.encoding import encode, load_model
-from oddqso.embed.starting import adopt, file_hash, weights_state
+from oddqso.embed.params import EmbedParams, TrainParams
+from oddqso.embed.starting import adopt, file_hash, of_weights, starting_model, weights_state
 from oddqso.embed.training import train
 from oddqso.errors import DataError
 from oddqso.testing import make_spectra
@@ -58,10 +59,26 @@ def test_shipped_weights_are_used_where_no_folder_is_named(trained, small_params
     assert _card(tmp_path)["weights"]["where"] == "shipped"
 
 
-def test_weights_of_another_architecture_name_the_setting(from_weights, small_params, tmp_path):
+def test_a_setting_that_the_weights_do_not_have_is_named(from_weights, small_params, tmp_path):
     other = small_params.network.model_copy(update={"n_latent": 32})
-    with pytest.raises(DataError, match=r"train\.network\.n_latent=16"):
+    with pytest.raises(DataError, match=r"n_latent = 16, the settings 32; leave train\.network\.n_latent out"):
         adopt(from_weights("pretrained", network=other), tmp_path)
+
+
+def test_the_architecture_is_that_of_the_weights(from_weights, small_params):
+    assert of_weights(from_weights("finetune", network=EmbedParams())).network == small_params.network
+    assert of_weights(TrainParams()) == TrainParams()
+
+
+def test_what_is_shipped_is_small_whole_and_learned_from_many_spectra(training_spectra):
+    assert sum(path.stat().st_size for path in starting.SHIPPED.iterdir()) < 16e6
+    params = of_weights(TrainParams(start="pretrained"))
+    model, said = starting_model(params)
+    assert params.network.n_latent == 128
+    assert said["where"] == "shipped"
+    assert said["data"]["n_spec"] >= 200_000
+    few = encode(model, training_spectra[:4])
+    assert np.isfinite(few.model).all()
 
 
 def _spoil_format(folder: Path) -> None:

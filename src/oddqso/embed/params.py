@@ -63,7 +63,7 @@ class TrainParams(Params):
     """
 
     network: EmbedParams = EmbedParams()
-    """The architecture."""
+    """The architecture; that of the weights if training starts from weights."""
     start: Literal["scratch", "pretrained", "finetune"] = "scratch"
     """From nothing; with trained weights as they are; or with trained weights that learn from this run's spectra."""
     weights: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oddqso.embed.params import TrainParams
+from oddqso.embed.params import EmbedParams, TrainParams
 from oddqso.embed.weights import CARD_NAME, WEIGHTS_NAME, Model, load_model, write_card
 from oddqso.errors import DataError
 
@@ -75,17 +75,11 @@ def starting_model(params: TrainParams) -> tuple[Model, dict[str, Any]]:
     ------
     DataError
         If there is none, or it is damaged, of another version, for another grid, or of another architecture than
-        ``params.network``.
+        the settings ask for.
     """
     folder = weights_folder(params)
     model = load_model(folder)
-    theirs, ours = model.vae.params.model_dump(), params.network.model_dump()
-    for name, value in ours.items():
-        if theirs[name] != value:
-            raise DataError(
-                f"the weights in {folder} have {name} = {theirs[name]!r}, the settings {value!r}; give "
-                f"--set train.network.{name}={theirs[name]}, or other weights"
-            )
+    _check_architecture(params.network, model.vae.params, folder)
     said = {
         "where": "shipped" if folder == SHIPPED else str(folder),
         "sha256": file_hash(folder / WEIGHTS_NAME),
@@ -93,6 +87,32 @@ def starting_model(params: TrainParams) -> tuple[Model, dict[str, Any]]:
         "n_train": model.card.get("n_train"),
     }
     return model, said
+
+
+def of_weights(params: TrainParams) -> TrainParams:
+    """The same settings with the architecture of the weights that a training starts from, if it does.
+
+    Raises
+    ------
+    DataError
+        As by `starting_model`.
+    """
+    if params.start == "scratch":
+        return params
+    model, _ = starting_model(params)
+    return params.model_copy(update={"network": model.vae.params})
+
+
+def _check_architecture(asked: EmbedParams, theirs: EmbedParams, folder: Path) -> None:
+    """Weights have the architecture that they have; a setting that was changed, and to something else, is a mistake."""
+    usual = EmbedParams()
+    for name, value in asked.model_dump().items():
+        found = getattr(theirs, name)
+        if value not in (found, getattr(usual, name)):
+            raise DataError(
+                f"the weights in {folder} have {name} = {found!r}, the settings {value!r}; leave train.network.{name} "
+                "out, or give other weights"
+            )
 
 
 def adopt(params: TrainParams, out: Path) -> None:
