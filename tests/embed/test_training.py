@@ -111,11 +111,37 @@ def test_killed_and_called_again_it_gives_the_same_bytes(trained, tmp_path, stop
     assert _bytes(tmp_path) == _bytes(trained)
 
 
-def test_a_torn_checkpoint_means_to_begin_anew(trained, training_spectra, small_params, tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def _stopped(at, training_spectra, params, seed, folder):
+    def stop(message, share):
+        if message.startswith(at):
+            raise _Stop
+
+    with pytest.raises(_Stop):
+        train(lambda: iter([training_spectra]), params, seed, folder, stop)
+    return folder / "scratch"
+
+
+@pytest.mark.parametrize("name", ["linear.pt", "network.pt", "flux.f4", "rows.npz"])
+def test_what_is_damaged_is_made_anew(trained, training_spectra, small_params, tmp_path, name):
+    path = _stopped("train the network: epoch 3", training_spectra, small_params, 1, tmp_path) / name
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    train(lambda: iter([training_spectra]), small_params, 1, tmp_path)
+    assert _bytes(tmp_path) == _bytes(trained)
+
+
+def test_a_changed_byte_in_a_checkpoint_is_noticed(trained, training_spectra, small_params, tmp_path):
+    scratch = _stopped("train the network: epoch 3", training_spectra, small_params, 1, tmp_path)
     for name in ("linear.pt", "network.pt"):
-        (scratch / name).write_bytes(b"PK\x03\x04 torn")
+        content = bytearray((scratch / name).read_bytes())
+        content[len(content) // 2] ^= 64
+        (scratch / name).write_bytes(bytes(content))
+    train(lambda: iter([training_spectra]), small_params, 1, tmp_path)
+    assert _bytes(tmp_path) == _bytes(trained)
+
+
+def test_what_another_training_left_is_not_used(trained, training_spectra, small_params, tmp_path):
+    _stopped("train the network: epoch 2", training_spectra, small_params, 2, tmp_path)
     train(lambda: iter([training_spectra]), small_params, 1, tmp_path)
     assert _bytes(tmp_path) == _bytes(trained)
 

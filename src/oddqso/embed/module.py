@@ -1,8 +1,6 @@
-"""The Lightning module, the order of its batches, and its checkpoints."""
+"""The Lightning module and the order of its batches."""
 
 import math
-import os
-import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from oddqso.embed.checkpoint import load_aside, save_aside
 from oddqso.embed.frame import take
 from oddqso.embed.loss import Terms, free_bits, line_weights, misfit, roughness
 from oddqso.embed.params import TrainParams
@@ -280,24 +279,3 @@ def _table(rows: list[Tensor]) -> NDArray[np.float64]:
 def state_of(vae: Vae) -> dict[str, Tensor]:
     """A copy of the weights, in the memory of the processor."""
     return {key: value.detach().cpu().clone() for key, value in vae.state_dict().items()}
-
-
-def save_aside(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint beside its place, then move it there."""
-    aside = path.with_name(path.name + ".new")
-    with aside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-def load_aside(path: Path) -> dict[str, Any] | None:
-    """A checkpoint, or None where there is none or it cannot be read: then the work begins anew."""
-    if not path.exists():
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
-        return None
-    return state

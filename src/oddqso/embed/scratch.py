@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from oddqso.spectra import UNSCORABLE, Spectra
 from oddqso.spectra.grid import N_MODEL, STEP_ANGSTROM, model_grid
 
 _ROW_BYTES = 4 * N_MODEL
+_DAMAGED = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)
 
 
 class Rows:
@@ -116,8 +118,12 @@ def gather(
     """
     folder.mkdir(parents=True, exist_ok=True)
     ready = folder / "gathered.json"
-    if not ready.exists():
-        _fill(batches, params, seed, folder, progress)
+    if ready.exists():
+        try:
+            return _mapped(folder, params, seed)
+        except _DAMAGED:
+            ready.unlink()
+    _fill(batches, params, seed, folder, progress)
     return _mapped(folder, params, seed)
 
 
@@ -133,32 +139,46 @@ def map_parts(
     The same spectra are chosen as by `gather`. What was measured of each is kept in ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ready = folder / "places.npz"
-    if not ready.exists():
-        columns: dict[str, list[NDArray[Any]]] = {"z": [], "snr": [], "scale": [], "target_id": [], "row": []}
-        first = 0
-        for number, spectra in enumerate(parts):
-            ratio = median_snr(spectra.flux, spectra.ivar)
-            usable = np.flatnonzero(_usable(spectra, ratio, params))
-            found = (
-                spectra.z[usable], ratio[usable], spectra.scale[usable].astype(np.float64), spectra.target_id[usable],
-                first + usable,
-            )  # fmt: skip
-            for column, values in zip(columns.values(), found, strict=True):
-                column.append(values)
-            first += len(spectra)
-            progress("gather spectra to learn from", number / len(parts))
-        whole: dict[str, Any] = {name: np.concatenate(column) for name, column in columns.items()}
-        share = hash_share(whole["target_id"], seed, "subsample")
-        kept = np.lexsort((whole["target_id"], share))[: params.max_spectra]
-        aside = folder / "places.npz.new"
-        with aside.open("wb") as file:
-            np.savez(file, **{name: column[kept] for name, column in whole.items()})
-        aside.replace(ready)
-    with np.load(ready) as known:
-        target_id, row, z, snr, scale = (known[name] for name in ("target_id", "row", "z", "snr", "scale"))
+    path = folder / "places.npz"
+    try:
+        known = _load(path)
+    except _DAMAGED:  # or not there
+        _place(parts, params, seed, path, progress)
+        known = _load(path)
     flux, ivar = Rows([one.flux for one in parts]), Rows([one.ivar for one in parts])
-    return _training_set(flux, ivar, target_id, row, z, snr, scale, params, seed)
+    return _training_set(flux, ivar, known, known["row"], params, seed)
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    """The columns that were measured of each spectrum."""
+    with path.open("rb") as file, np.load(file) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _place(
+    parts: Sequence[Spectra], params: TrainParams, seed: int, path: Path, progress: Callable[[str, float], None]
+) -> None:
+    """Measure all spectra, and keep the columns of those to learn from."""
+    columns: dict[str, list[NDArray[Any]]] = {"z": [], "snr": [], "scale": [], "target_id": [], "row": []}
+    first = 0
+    for number, spectra in enumerate(parts):
+        ratio = median_snr(spectra.flux, spectra.ivar)
+        usable = np.flatnonzero(_usable(spectra, ratio, params))
+        found = (
+            spectra.z[usable], ratio[usable], spectra.scale[usable].astype(np.float64), spectra.target_id[usable],
+            first + usable,
+        )  # fmt: skip
+        for column, values in zip(columns.values(), found, strict=True):
+            column.append(values)
+        first += len(spectra)
+        progress("gather spectra to learn from", number / len(parts))
+    whole: dict[str, Any] = {name: np.concatenate(column) for name, column in columns.items()}
+    share = hash_share(whole["target_id"], seed, "subsample")
+    kept = np.lexsort((whole["target_id"], share))[: params.max_spectra]
+    aside = path.with_name(path.name + ".new")
+    with aside.open("wb") as file:
+        np.savez(file, **{name: column[kept] for name, column in whole.items()})
+    aside.replace(path)
 
 
 def _fill(
@@ -222,27 +242,24 @@ def _usable(spectra: Spectra, snr: NDArray[np.float64], params: TrainParams) -> 
 
 
 def _mapped(folder: Path, params: TrainParams, seed: int) -> TrainingSet:
-    with np.load(folder / "rows.npz") as rows:
-        target_id, z, snr, scale = (rows[name] for name in ("target_id", "z", "snr", "scale"))
-    shape = (len(target_id), N_MODEL)
+    known = _load(folder / "rows.npz")
+    shape = (len(known["target_id"]), N_MODEL)
     flux, ivar = (
-        np.memmap(folder / name, dtype="<f4", mode="r", shape=shape) if len(target_id) else np.empty(shape, np.float32)
+        np.memmap(folder / name, dtype="<f4", mode="r", shape=shape) if shape[0] else np.empty(shape, np.float32)
         for name in ("flux.f4", "ivar.f4")
     )  # an empty file cannot be mapped
-    return _training_set(flux, ivar, target_id, np.arange(len(target_id)), z, snr, scale, params, seed)
+    return _training_set(flux, ivar, known, np.arange(shape[0]), params, seed)
 
 
 def _training_set(
     flux: NDArray[np.float32] | Rows,
     ivar: NDArray[np.float32] | Rows,
-    target_id: NDArray[np.int64],
+    known: dict[str, NDArray[Any]],
     row: NDArray[np.int64],
-    z: NDArray[np.float64],
-    snr: NDArray[np.float64],
-    scale: NDArray[np.float64],
     params: TrainParams,
     seed: int,
 ) -> TrainingSet:
+    target_id, z, snr, scale = (known[name] for name in ("target_id", "z", "snr", "scale"))
     order = np.argsort(target_id, kind="stable")
     n_spec = len(order)
     held_out = hash_share(target_id[order], seed, "validation") < params.validation_share

@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 
 from oddqso.embed import basis
 from oddqso.embed.calibrate import calibrate_rest_error
+from oddqso.embed.checkpoint import claim, load_aside, save_aside
 from oddqso.embed.consistency import measure_consistency
 from oddqso.embed.devices import find_device, halving
 from oddqso.embed.metrics import measure
-from oddqso.embed.module import Batches, HeldOut, Seen, VaeModule, load_aside, save_aside, state_of
+from oddqso.embed.module import Batches, HeldOut, Seen, VaeModule, state_of
 from oddqso.embed.params import TrainParams
 from oddqso.embed.refit import refit
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
-from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, starting_model
+from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, starting_model, weights_state
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.watch import Watch, linear_rows, take_look, write_curves
@@ -107,6 +108,7 @@ def _train(
     scratch = out / "scratch"
     started: dict[str, Any] = {"start": params.start}
     find_device(params.accelerator, params.devices)  # whether it is there is known before hours of other work
+    claim(scratch, {"settings": params.identity(), "seed": seed, "weights": weights_state(params)})
     with threads(params.n_thread):
         if params.start == "scratch":
             data = open_data(scratch, report)
