@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-browser lint bench-ingest bench-realism bench-discovery bench-review docs clean
+.PHONY: demo test test-browser lint bench-ingest bench-realism bench-discovery bench-review bench-model docs clean
 
 ## run the main job on a small simulated survey (runs/demo)
 demo: $(VENV)/.core
@@ -36,6 +36,9 @@ bench-discovery: $(VENV)/.bench
 
 bench-review: $(VENV)/.bench
 	$(BIN)/python benchmarks/review.py
+
+bench-model: $(VENV)/.dev
+	$(BIN)/python benchmarks/model.py
 
 ## make the reference pages and the tutorial again
 docs: $(VENV)/.dev

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from discovery_page import discovery_page
+from model_page import model_page
 from review_page import review_page
 
 from oddqso.stages import STAGES
@@ -17,6 +18,9 @@ def benchmarks_page() -> str:
     text = "# Benchmarks\n\n*This page is made from `benchmarks/results/` by `make docs`.*\n"
     ingest, realism = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("ingest", "realism"))
     text += _ingest(ingest)
+    model = RESULTS / "model.json"
+    if model.exists():
+        text += model_page(json.loads(model.read_text()))
     discovery = RESULTS / "discovery.json"
     if discovery.exists():
         text += discovery_page(json.loads(discovery.read_text()))

@@ -1,0 +1,186 @@
+"""The part of the page of measured figures that is about the model."""
+
+from typing import Any
+
+NAMES = {
+    "weights": "the weights above, from far more spectra", "weights_without_network": "their linear part alone",
+    "model": "**the model**, from these spectra", "without_network": "the same, its linear part alone",
+    "weighted_pca": "weighted PCA, 20 components", "autoencoder": "plain autoencoder, 32 latents",
+}  # fmt: skip
+
+
+def model_page(found: dict[str, Any]) -> str:
+    """Everything that ``make bench-model`` wrote; a part that was not measured is left out."""
+    machine, measured, parts = found["machine"], found["measured"], found.get("parts", {})
+    minutes = sum(part["seconds"] for part in parts.values()) / 60
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    text = (
+        f"\n## The model\n\n`make bench-model`, {minutes:.0f} minutes of its parts, of which two ran at a time, on "
+        f"{machine['cores']} cores ({machine['processor']}); {versions}. Weights: {measured['weights']['folder']}, "
+        f"SHA-256 {measured['weights']['sha256'][:12]}.\n"
+    )
+    for name, section in (("accuracy", _accuracy), ("real", _real), ("ablations", _ablations), ("seeds", _seeds),
+                          ("speed", _speed)):  # fmt: skip
+        if name in parts and name in found:
+            text += section(found)
+    return text
+
+
+def _accuracy(found: dict[str, Any]) -> str:
+    part, survey = found["accuracy"], found["measured"]["survey"]
+    text = (
+        f"\n### Held-out simulated quasars\n\n{part['n_spec']:,} ordinary quasars with S/N ≥ 1 of a simulated survey "
+        f"({survey['n_target']:,} quasars, seed {survey['seed']}) on which nothing was trained or tuned; broad "
+        "absorption, absorbers and mild reddening at their natural rates. Medians over spectra, in brackets 95 % "
+        "intervals from resampled spectra; pixels redward of Lyman α. Accuracy is one minus the error beyond the "
+        "noise. *Truth error* is the difference from the light of the quasar without noise, *delivered* that from "
+        "the same light with the errors of the flux calibration on it, which no reconstruction can undo; "
+        "*calibration* is how far the two are apart.\n\n"
+    )
+    text += _bins(part["bins"][1:], {(one["snr_min"], one["snr_max"]): one for one in part["truth"]})
+    text += (
+        "\n| spectra | S/N | n | accuracy | truth error |\n|---|---|---|---|---|\n"
+        + "".join(
+            f"| {one['group']} | {_span(one)} | {one['n']} | {one['accuracy']:.3f} | {one['truth_error']:.1%} |\n"
+            for one in part["groups"]
+        )
+        + f"\nAccuracy within 3,000 km/s of a line, S/N ≥ 2: {_lines(part['lines'])}.\n"
+    )
+    for frame in ("observed", "rest"):
+        widths = sorted(one["width"] for one in part[f"chi_width_{frame}"])
+        text += (
+            f"\nWidth of the whitened residual in {len(widths)} bins of {frame} wavelength: median "
+            f"{widths[len(widths) // 2]:.3f}, from {widths[0]:.3f} to {widths[-1]:.3f}."
+        )
+    leakage, shift = part["redshift_leakage"], part["shift_consistency"]
+    if leakage and shift:
+        text += (
+            f"\n\nRedshift from latents, beyond what luminosity and S/N tell: R² {leakage['r2']:.3f} "
+            f"({leakage['n_spec']:,} spectra, in shared rest-frame windows). The same quasar at two redshifts: "
+            f"{shift['share']:.1%} of the distance to the nearest other one ({shift['n_spec']:,} spectra). "
+            f"{found['active_units']} active latents.\n"
+        )
+    return text
+
+
+def _bins(bins: list[dict[str, Any]], truth: dict[Any, dict[str, Any]]) -> str:
+    text = (
+        "| S/N | n | accuracy | truth error | delivered | calibration | χ width | within 1, 2, 3 σ | explained "
+        "variance |\n|---|---|---|---|---|---|---|---|---|\n"
+    )
+    for one in bins:
+        if one["n"]:
+            off = truth.get((one["snr_min"], one["snr_max"]), {})
+            cells = [_percent(off, name) for name in ("error", "delivered", "calibration")]
+            text += f"| {_span(one)} | {one['n']:,} | {_with_interval(one)} | {' | '.join(cells)} | {_rest(one)} |\n"
+    return text
+
+
+def _rest(one: dict[str, Any]) -> str:
+    within = " / ".join(f"{one[f'within_{k}_sigma']:.1%}" for k in (1, 2, 3))
+    explained = one["explained_variance"]
+    return f"{one['chi_width']:.3f} | {within} | {'' if explained is None else f'{explained:.3f}'}"
+
+
+def _real(found: dict[str, Any]) -> str:
+    part = found["real"]
+    if part is None:
+        return f"\n### Real spectra\n\nNot measured: {found['real_why']}.\n"
+    text = (
+        "\n### Real spectra\n\nReal SDSS quasars written as DESI files (strict spectra; what is odd among them is not "
+        "known, and nothing was left out), and none of DESI DR1. The weights have seen no real spectrum; finetuned "
+        f"they learned from {part['n_learned']} of them and are measured on the others. Pixels are means of 16 (13 Å): "
+        "an SDSS pixel was spread over up to three DESI pixels, which scatter by less than their ivar says, and at "
+        "single pixels nothing is left of any residual beyond the noise. Features narrower than that are not "
+        "measured.\n\n"
+        "| weights | S/N | n | accuracy | χ width | within 1, 2, 3 σ | explained variance |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    rows = {
+        "zero_shot": "as they are, all spectra", "zero_shot_held_out": "as they are, the held-out half",
+        "finetuned_held_out": "finetuned, the held-out half",
+    }  # fmt: skip
+    for name, words in rows.items():
+        for one in part[name]["bins"][1:]:
+            if one["n"]:
+                text += f"| {words} | {_span(one)} | {one['n']} | {_with_interval(one)} | {_rest(one)} |\n"
+    text += (
+        "\nQuasars of the DESI early data release, weights as they are; in brackets at single pixels, where noise that "
+        "ivar does not know counts against the model:\n\n"
+        "| TARGETID | z | S/N | accuracy | χ width |\n|---|---|---|---|---|\n"
+    )
+    for one in part["edr"]:
+        cells = [f"{one[name]:.3f} ({one[f'{name}_single_pixels']:.3f})" for name in ("accuracy", "chi_width")]
+        text += f"| {one['target_id']} | {one['z']:.3f} | {one['snr']} | {' | '.join(cells)} |\n"
+    return text
+
+
+def _ablations(found: dict[str, Any]) -> str:
+    part = found["ablations"]
+    text = (
+        "\n### What its parts are worth\n\nAll but the first two learned from the same "
+        f"{part['n_learned']:,} simulated spectra (seed {part['seed']}), with a shorter schedule; all are measured on the first "
+        f"{part['n_measured']:,} of the survey above. The plain autoencoder and the PCA have no error of their own, so "
+        "that their residuals are divided by the noise alone. Accuracy is that of the worst bin with S/N ≥ 2; widths "
+        "are the smallest and the largest of all bins.\n\n"
+        "| | accuracy | truth error, S/N 2-5 | S/N > 5 | redshift R² | shift | χ width | training [CPU s] |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    for name, words in NAMES.items():
+        one = part["variants"].get(name)
+        if one:
+            text += (
+                f"| {words} | {one['accuracy_min']:.3f} | {one['truth_error_2_5']:.1%} | {one['truth_error_5']:.1%} "
+                f"| {_number(one['redshift_r2'], '.3f')} | {_number(one['shift_consistency'], '.1%')} "
+                f"| {one['chi_width_min']:.3f}-{one['chi_width_max']:.3f} | {_number(one['train_cpu_s'], '.0f')} |\n"
+            )
+    return text
+
+
+def _seeds(found: dict[str, Any]) -> str:
+    part = found["seeds"]
+    text = (
+        "\n### Three seeds\n\nModels that differ in nothing but the seed score the same spectra: rank correlation of "
+        "the scores of two seeds, and how much of the top 1 % they share.\n\n"
+        "| models | score | rank correlation | lowest | top 1 % shared |\n|---|---|---|---|---|\n"
+    )
+    for name in ("from_scratch", "finetuned"):
+        for score, one in part[name].items():
+            if isinstance(one, dict):
+                text += (
+                    f"| {name.replace('_', ' ')} | {score} | {one['rank_correlation']:.3f} "
+                    f"| {one['rank_correlation_min']:.3f} | {one['top_in_common']:.2f} |\n"
+                )
+    return text
+
+
+def _speed(found: dict[str, Any]) -> str:
+    text = "\n### Speed\n\n| what | measured |\n|---|---|\n"
+    for name, value in found["speed"].items():
+        if isinstance(value, int | float):
+            text += f"| {name.replace('_per_s', ' [spectra/s]').replace('_', ' ')} | {value:,.6g} |\n"
+    return text
+
+
+def _span(one: dict[str, Any]) -> str:
+    low, high = one["snr_min"], one["snr_max"]
+    return f"> {low:g}" if high is None else f"{low:g}-{high:g}"
+
+
+def _with_interval(one: dict[str, Any]) -> str:
+    return f"{one['accuracy']:.3f} ({one['accuracy_low']:.3f}-{one['accuracy_high']:.3f})"
+
+
+def _percent(one: dict[str, Any], name: str) -> str:
+    if name not in one:
+        return ""
+    return f"{one[name]:.1%} ({100 * one[f'{name}_low']:.1f}-{100 * one[f'{name}_high']:.1f})"
+
+
+def _lines(lines: dict[str, Any]) -> str:
+    by_wave = sorted(lines.items(), key=lambda item: float(item[0].rsplit(" ", 1)[1]))
+    return ", ".join(f"{name} {one['accuracy']:.3f} ({one['n']})" for name, one in by_wave)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
