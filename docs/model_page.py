@@ -119,10 +119,10 @@ def _ablations(found: dict[str, Any]) -> str:
     part = found["ablations"]
     text = (
         "\n### What its parts are worth\n\nAll but the first two learned from the same "
-        f"{part['n_learned']:,} simulated spectra (seed {part['seed']}), with a shorter schedule; all are measured on the first "
-        f"{part['n_measured']:,} of the survey above. The plain autoencoder and the PCA have no error of their own, so "
-        "that their residuals are divided by the noise alone. Accuracy is that of the worst bin with S/N ≥ 2; widths "
-        "are the smallest and the largest of all bins.\n\n"
+        f"{part['n_learned']:,} simulated spectra (seed {part['seed']}), with a shorter schedule; all are measured "
+        f"on the first {part['n_measured']:,} of the survey above. The plain autoencoder and the PCA have no error of "
+        "their own, so that their residuals are divided by the noise alone. Accuracy is that of the worst bin with "
+        "S/N ≥ 2; widths are the smallest and the largest of all bins.\n\n"
         "| | accuracy | truth error, S/N 2-5 | S/N > 5 | redshift R² | shift | χ width | training [CPU s] |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
