@@ -21,6 +21,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.spatial import cKDTree
 
 import oddqso
 from oddqso.embed.encoding import encode, load_model
@@ -78,7 +79,7 @@ def main(weights: Path, run: Path, real: Path | None) -> None:
         write(plot_map(model, sample), "model-map.png", 110)
         write(plot_width(sample.accuracy), "model-chi.png", 110)
         if real is not None:
-            write(plot_real(model, weights, real), "model-desi.png", 90)
+            write(plot_real(weights, real), "model-desi.png", 90)
 
 
 def write(figure: Figure, name: str, dpi: float) -> None:
@@ -232,6 +233,7 @@ def plot_map(model: Model, sample: Sample) -> Figure:
     xy = umap_map(standardized, sample.columns["TARGETID"].to_numpy(), MapParams()).xy
     z, snr = (sample.columns[name].to_numpy().astype(np.float64) for name in ("Z", "SNR"))
     bal = sample.columns["BAL"].to_numpy()
+    tell_map(xy, z, snr, sample.ew_civ, bal)
     figure = new_figure(9.2, 8.4)
     x_limits, y_limits = (np.percentile(xy[:, k], (0.2, 99.8)) for k in (0, 1))
     panels = [
@@ -275,12 +277,24 @@ def plot_map(model: Model, sample: Sample) -> Figure:
     return figure
 
 
-def plot_real(model: Model, weights: Path, real: Path) -> Figure:
+def tell_map(xy: NDArray[np.float32], z: Float, snr: Float, ew_civ: Float, bal: NDArray[np.int8]) -> None:
+    """Print how much of each quantity the 30 nearest on the map tell, and how many HiBALs lie among HiBALs."""
+    near = cKDTree(xy).query(xy, k=31)[1][:, 1:]  # (n, 30), without itself
+    for name, value in (("ln(1 + z)", np.log1p(z)), ("ln(S/N)", np.log(snr)), ("EW(C IV)", ew_civ)):
+        known = np.isfinite(value)
+        around = np.where(known, value, 0)[near].sum(axis=1) / np.maximum(known[near].sum(axis=1), 1)
+        told = 1 - np.var((value - around)[known]) / np.var(value[known])
+        print(f"the 30 nearest on the map tell {told:.0%} of the variance of {name}")
+    among, covered = (bal[near] == 1).mean(axis=1) > 0.5, z > 1.45
+    for name, some in (("covered", covered), ("not covered", ~covered)):
+        print(f"C IV {name}: {among[some & (bal == 1)].mean():.0%} of the HiBALs lie where most of the 30 nearest are")
+
+
+def plot_real(weights: Path, real: Path) -> Figure:
     """Quasars of early DESI data as the model sees them, taken as it is."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        network = [f"train.network.{name}={value}" for name, value in model.card["architecture"].items()]
-        overrides = ["train.start=pretrained", f"train.weights={weights.resolve()}", *network]
+        overrides = ["train.start=pretrained", f"train.weights={weights.resolve()}"]
         oddqso.run(real, run, overrides=overrides, until="embed")
         directory = RunDirectory(run)
         ids = [t for table in directory.shards("prepare") for t in table["TARGETID"].to_pylist()]
