@@ -93,3 +93,22 @@ def test_the_truth_error_knows_no_noise_and_no_unit(view_of):
     assert truth_error(scaled, 4 * truth) == pytest.approx(truth_error(view, truth), rel=1e-5)
     assert 0.1 < truth_error(view, truth) < 0.13
     assert truth_error(replace(view, ivar=0 * view.ivar), truth) is None
+
+
+def test_each_line_has_its_own_accuracy(view_of):
+    def spoiled(view):
+        near = np.abs(view.rest / 1908.73 - 1) < 0.01
+        return replace(view, model=np.where(near, 0.8 * view.model, view.model).astype(np.float32))
+
+    seen = [spoiled(view) for view in views(view_of, 30, snr=40.0)]
+    found = measure_accuracy(seen, [40.0] * 30, np.random.default_rng(0)).lines
+    by_name = {row["line"]: row for row in found}
+    worst = min(found, key=lambda row: row["accuracy"])
+    assert worst["line"].startswith("C III]")
+    assert 1 - worst["accuracy"] == pytest.approx(0.2, abs=0.05)
+    assert all(row["accuracy_low"] <= row["accuracy"] <= row["accuracy_high"] for row in found)
+    assert all(row["n"] == 30 and row["accuracy"] > 0.95 for name, row in by_name.items() if name != worst["line"])
+    places = [float(name.rsplit(" ", 1)[1]) for name in by_name]
+    assert places == sorted(places)
+    assert measure_accuracy(seen[:19], [40.0] * 19, np.random.default_rng(0)).lines == []
+    assert measure_accuracy(seen, [1.5] * 30, np.random.default_rng(0)).lines == []

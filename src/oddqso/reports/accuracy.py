@@ -1,5 +1,6 @@
 """How well spectra are reconstructed: one spectrum after another is measured, then medians are taken with intervals."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ LINE_REACH_KMS: Final = 3000.0
 """Pixels this close to an emission line count as line pixels."""
 
 _MIN_PIXELS: Final = 100
+_MIN_LINES: Final = 20
 _LIGHT_KMS: Final = 299_792.458
 _CHI_EDGES: Final = np.linspace(-10.0, 10.0, 401)
 OBSERVED_EDGES: Final = np.linspace(3600.0, 9824.0, 63)
@@ -178,6 +180,9 @@ class Accuracy:
         Relative error of each.
     bins : list of dict
         One a bin of S/N, the first for all with S/N >= `SNR_MIN`; as they stand in ``metrics.json``.
+    lines : list of dict
+        One an emission line that at least 20 spectra with S/N >= `SNR_MIN` cover, by wavelength: its ``line`` as in
+        `line_errors`, their number ``n``, and ``accuracy`` within `LINE_REACH_KMS` of it with its 95 % interval.
     observed, rest : (n_bin,) float64
         Width of the whitened residual in bins of observed and of rest wavelength; NaN where there are few pixels.
     """
@@ -185,6 +190,7 @@ class Accuracy:
     target_id: NDArray[np.int64]
     error: NDArray[np.float64]
     bins: list[dict[str, Any]]
+    lines: list[dict[str, Any]]
     observed: NDArray[np.float64]
     rest: NDArray[np.float64]
 
@@ -206,6 +212,7 @@ def measure_accuracy(
         Resamplings of the spectra.
     """
     measured: list[tuple[int, float, Reconstruction]] = []
+    by_line: defaultdict[str, list[float]] = defaultdict(list)
     observed = np.zeros((len(OBSERVED_EDGES) - 1, len(_CHI_EDGES) - 1))
     rest = np.zeros((len(REST_EDGES) - 1, len(_CHI_EDGES) - 1))
     for view, ratio in zip(views, snr, strict=True):
@@ -215,6 +222,8 @@ def measure_accuracy(
         found = reconstruction_of(view)
         if found is not None:
             measured.append((view.target_id, float(ratio), found))
+            for name, error in line_errors(view).items() if ratio >= SNR_MIN else ():
+                by_line[name].append(error)
     ratios = np.array([ratio for _, ratio, _ in measured])
     bins = [_bin([m for _, ratio, m in measured if ratio >= SNR_MIN], SNR_MIN, np.inf, rng, n_bootstrap)]
     for low, high in SNR_BINS:
@@ -224,6 +233,11 @@ def measure_accuracy(
         target_id=np.array([target_id for target_id, _, _ in measured], dtype=np.int64),
         error=np.array([m.error for _, _, m in measured]),
         bins=bins,
+        lines=[
+            {"line": name, "n": len(by_line[name]), **_with_interval(np.array(by_line[name]), rng, n_bootstrap)}
+            for name in sorted(by_line, key=lambda name: float(name.rsplit(" ", 1)[1]))
+            if len(by_line[name]) >= _MIN_LINES
+        ],
         observed=_widths(observed),
         rest=_widths(rest),
     )
@@ -236,14 +250,12 @@ def _bin(
     if not found:
         return result
     error = np.array([m.error for m in found])
-    again = rng.integers(0, len(error), (n_bootstrap, len(error)))
-    below, above = np.percentile(1 - np.median(error[again], axis=1), (2.5, 97.5))
+    interval = _with_interval(error, rng, n_bootstrap)
     within = np.mean([m.within for m in found], axis=0)
     line_error = np.array([m.line_error for m in found])
-    return result | {
-        "accuracy": float(1 - np.median(error)),
-        "accuracy_low": float(below),
-        "accuracy_high": float(above),
+    return {
+        **result,
+        **interval,
         "accuracy_lines": float(1 - np.nanmedian(line_error)) if np.isfinite(line_error).any() else None,
         "share_at_noise": float(np.mean(error == 0)),
         "within_1_sigma": float(within[0]),
@@ -252,6 +264,15 @@ def _bin(
         "explained_variance": _median([m.explained for m in found]),
         "chi_width": _median([m.chi_width for m in found]),
     }
+
+
+def _with_interval(error: NDArray[np.float64], rng: np.random.Generator, n_bootstrap: int) -> dict[str, float]:
+    """1 - the median error, with the 95 % interval of resampled spectra."""
+    again = rng.integers(0, len(error), (n_bootstrap, len(error)))
+    below, above = np.percentile(1 - np.median(error[again], axis=1), (2.5, 97.5))
+    return {
+        "accuracy": float(1 - np.median(error)), "accuracy_low": float(below), "accuracy_high": float(above)
+    }  # fmt: skip
 
 
 def _median(values: list[float]) -> float | None:

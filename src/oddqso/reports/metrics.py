@@ -78,6 +78,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
         "p_values": statistics.p_value_figures(p_value[np.isfinite(p_value)]),
         "flatness": statistics.flatness(catalog, held_out),
         "accuracy": accuracy.bins,
+        "lines": accuracy.lines,
         "chi_width": {
             "observed": _profile(OBSERVED_EDGES, accuracy.observed),
             "rest": _profile(REST_EDGES, accuracy.rest),

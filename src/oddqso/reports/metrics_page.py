@@ -52,6 +52,12 @@ KEYS: Final = {
     "accuracy[].within_3_sigma": "Within three; 0.997 is Gaussian",
     "accuracy[].explained_variance": "Median share of the flux's variance beyond noise that the model explains",
     "accuracy[].chi_width": "Median over spectra of half the central 68.27 % of the whitened residual; 1 is perfect",
+    "lines[].line": "Emission line and its wavelength [Angstrom]; those redward of Lyman alpha that at least 20 "
+    "held-out spectra with S/N of at least 2 cover",
+    "lines[].n": "Their number",
+    "lines[].accuracy": "A of the pixels within 3000 km/s of the line",
+    "lines[].accuracy_low": "2.5th percentile of it over resampled spectra (bootstrap)",
+    "lines[].accuracy_high": "97.5th percentile",
     "chi_width.*[].wave_min": "Lower edge of a bin of observed or rest wavelength [Angstrom]",
     "chi_width.*[].wave_max": "Upper edge [Angstrom]",
     "chi_width.*[].width": "Half the central 68.27 % of the whitened residual in it; 1 is perfect",
