@@ -28,7 +28,7 @@ from oddqso.embed.module import Batches, HeldOut, Seen, VaeModule, state_of
 from oddqso.embed.params import TrainParams
 from oddqso.embed.refit import refit
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
-from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, starting_model, weights_state
+from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, of_weights, starting_model, weights_state
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.watch import Watch, linear_rows, take_look, write_curves
@@ -67,6 +67,7 @@ def train(
     watch : callable, optional
         May take a look after each epoch; see `oddqso.embed.watch`.
     """
+    params = of_weights(params)
     _train(
         lambda scratch, report: gather(batches, params, seed, scratch, report), params, seed, out, progress, watch, {}
     )
@@ -94,6 +95,7 @@ def train_mapped(
     watch : callable, optional
         As in `train`.
     """
+    params = of_weights(params)
     _train(
         lambda scratch, report: map_parts(parts, params, seed, scratch, report), params, seed, out, progress, watch,
         about or {},
