@@ -120,7 +120,7 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
             for name, values in by_place
             if len(values) >= N_LINE
         },
-        "groups": groups(accuracy, target_id, snr, z, bal, off[0]),
+        "groups": groups(accuracy, target_id, snr, z, bal, off),
         "chi_width_observed": _curve(OBSERVED_EDGES, accuracy.observed),
         "chi_width_rest": _curve(REST_EDGES, accuracy.rest),
         **consistency,
@@ -147,7 +147,7 @@ def truth_bins(snr: Any, off: Any) -> list[dict[str, Any]]:
 
 
 def groups(accuracy: Accuracy, target_id: Any, snr: Any, z: Any, bal: Any, off: Any) -> list[dict[str, Any]]:
-    """Accuracy and truth error by S/N, of kinds of quasars and of redshifts."""
+    """Accuracy and truth errors by S/N, of kinds of quasars and of redshifts."""
     error = dict(zip(accuracy.target_id.tolist(), accuracy.error.tolist(), strict=True))
     missed = np.array([error.get(one, np.nan) for one in target_id.tolist()])
     named = [(name, bal == k) for k, name in enumerate(KINDS)]
@@ -161,7 +161,8 @@ def groups(accuracy: Accuracy, target_id: Any, snr: Any, z: Any, bal: Any, off: 
                 found.append({
                     "group": name, "snr_min": low, "snr_max": high if np.isfinite(high) else None,
                     "n": int(here.sum()), "accuracy": round(1 - float(np.median(missed[here])), 5),
-                    "truth_error": round(float(np.nanmedian(off[here])), 5),
+                    "truth_error": round(float(np.nanmedian(off[0, here])), 5),
+                    "delivered": round(float(np.nanmedian(off[2, here])), 5),
                 })  # fmt: skip
     return found
 
