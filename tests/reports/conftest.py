@@ -158,6 +158,7 @@ def make_results(n_spec: int = 400, seed: int = 0, *, with_truth: bool = True) -
         curves=curves, model_card={"n_latent": 16, "n_active": 9}, spectra=world.spectra,
         ordinary=held_out["TARGETID"].to_pylist(), truth=world.truth if with_truth else None,
         settings={"sample": {"salt": "x"}}, provenance={"oddqso": "0.1.0", "input": "a folder", "seed": 1},
+        noiseless=(lambda ids: {one.target_id: 1.02 * one.model for one in world.spectra(ids)}) if with_truth else None,
     )  # fmt: skip
 
 

@@ -74,16 +74,30 @@ def pixel_truth(
     """The same as `pixel_spectra`, and the truth behind the spectra."""
     seen = _simulated(plan, params, sample, ingest)
     program = {"dark": 0, "bright": 1}[plan.program]
-    law, targets = galactic_extinction(native_grid()), [seen.targets[row] for row in seen.rows]
+    targets = [seen.targets[row] for row in seen.rows]
     flux, factor = np.empty_like(seen.spectra.flux), {arm: np.empty_like(ivar) for arm, ivar in seen.ivar.items()}
     for place, row in enumerate(seen.rows.tolist()):
         observed = seen.observed[row]
-        flux[place] = through_optics(targets[place].model * 10 ** (-0.4 * observed.ebv * law), observed.fiber_kind)
+        flux[place] = before_noise(targets[place], observed)
         rng = np.random.default_rng([params.seed, 2, program, plan.healpix, row])  # as in `observe_all`
         for arm, values in zip(ARMS, _calibration(observed, params, rng), strict=True):
             factor[arm][place] = values
     calibration, _, _ = join_arms(factor, seen.ivar, seen.mask, len(targets), ingest.min_good_ivar)
     return seen.spectra, seen.strict, Truth(flux, calibration, targets)
+
+
+def noiseless(plan: PixelPlan, params: SurveyParams) -> tuple[NDArray[np.int64], list[Target], list[Observation]]:
+    """TARGETIDs, targets and observations of a plan, without observing anything."""
+    targets = make_targets(plan, params)
+    observed = draw_fibers(plan, targets, params)
+    fibermap = fill_fibermap(plan, targets, observed, params)["FIBERMAP"]
+    return fibermap["TARGETID"].astype(np.int64), targets, observed
+
+
+def before_noise(target: Target, observed: Observation) -> NDArray[np.float32]:
+    """Flux behind Galactic dust and the optics, (n_wave,) [1e-17 erg / (s cm2 Angstrom)], on the native grid."""
+    dust = 10 ** (-0.4 * observed.ebv * galactic_extinction(native_grid()))
+    return np.asarray(through_optics(target.model * dust, observed.fiber_kind), np.float32)
 
 
 def _calibration(observed: Observation, params: SurveyParams, rng: np.random.Generator) -> list[NDArray[np.float32]]:

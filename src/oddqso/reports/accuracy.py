@@ -21,7 +21,7 @@ LINE_REACH_KMS: Final = 3000.0
 """Pixels this close to an emission line count as line pixels."""
 
 _MIN_PIXELS: Final = 100
-_MIN_LINES: Final = 20
+_MIN_SPECTRA: Final = 20
 _LIGHT_KMS: Final = 299_792.458
 _CHI_EDGES: Final = np.linspace(-10.0, 10.0, 401)
 OBSERVED_EDGES: Final = np.linspace(3600.0, 9824.0, 63)
@@ -168,6 +168,30 @@ def truth_error(view: SpectrumView, truth: NDArray[np.floating[Any]]) -> float |
     return float(np.sqrt(missed) / mean) if mean > 0 else None
 
 
+def truth_bins(
+    snr: NDArray[np.float64], error: NDArray[np.float64], rng: np.random.Generator, n_bootstrap: int = 200
+) -> list[dict[str, Any]]:
+    """Median `truth_error` in bins of S/N with its 95 % interval; bins of fewer than 20 spectra are left out.
+
+    Examples
+    --------
+    >>> rows = truth_bins(np.full(30, 3.0), np.full(30, 0.02), np.random.default_rng(1))
+    >>> [(row["snr_min"], row["snr_max"], row["n"], row["error"]) for row in rows]
+    [(2.0, 5.0, 30, 0.02)]
+    """
+    rows = []
+    for low, high in SNR_BINS:
+        here = error[(snr >= low) & (snr < high)]
+        if len(here) >= _MIN_SPECTRA:
+            found = _with_interval(here, rng, n_bootstrap)
+            rows.append(
+                {"snr_min": low, "snr_max": None if np.isinf(high) else high, "n": len(here),
+                 "error": 1 - found["accuracy"], "error_low": 1 - found["accuracy_high"],
+                 "error_high": 1 - found["accuracy_low"]}
+            )  # fmt: skip
+    return rows
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Accuracy:
     """How well many spectra are reconstructed.
@@ -236,7 +260,7 @@ def measure_accuracy(
         lines=[
             {"line": name, "n": len(by_line[name]), **_with_interval(np.array(by_line[name]), rng, n_bootstrap)}
             for name in sorted(by_line, key=lambda name: float(name.rsplit(" ", 1)[1]))
-            if len(by_line[name]) >= _MIN_LINES
+            if len(by_line[name]) >= _MIN_SPECTRA
         ],
         observed=_widths(observed),
         rest=_widths(rest),

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from oddqso.reports import statistics, truth
-from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy, measure_accuracy
+from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy, measure_accuracy, truth_bins, truth_error
 from oddqso.reports.params import ReportParams
 from oddqso.reports.results import Results, SpectrumView
 from oddqso.reports.words import is_mock
@@ -63,7 +63,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
     held_out = scored & strict & (statistics.words(catalog, "SPLIT") != "FIT")
     if classes is not None:
         held_out &= np.array([name == ORDINARY for name in classes], dtype=np.bool_)
-    accuracy = _accuracy(results, classes, params)
+    accuracy, truth_errors = _accuracy(results, classes, params)
     levels = {level["alpha"]: level["r_min"] for level in results.claim.get("levels", [])}
     alphas = sorted(set(statistics.ALPHAS) | set(levels))
     p_value = statistics.column(catalog, "P_VALUE")
@@ -87,7 +87,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
         "training": _training(results),
     }
     if classes is not None:
-        figures["truth"] = _truth(catalog, classes, params, alphas)
+        figures["truth"] = _truth(catalog, classes, params, alphas) | {"reconstruction": truth_errors}
     return Measured(_plain(figures), accuracy, held_out, classes)
 
 
@@ -102,16 +102,28 @@ def ordinary_rows(results: Results, classes: Sequence[str | None] | None) -> lis
     return sorted(table, key=lambda row: (row["SURVEY"], row["PROGRAM"], row["HEALPIX"], row["TARGETID"]))
 
 
-def _accuracy(results: Results, classes: Sequence[str | None] | None, params: ReportParams) -> Accuracy:
+def _accuracy(
+    results: Results, classes: Sequence[str | None] | None, params: ReportParams
+) -> tuple[Accuracy, list[dict[str, Any]]]:
+    """The accuracy of the reconstruction, and its error against the truth where that is known."""
     rows = ordinary_rows(results, classes)[: params.n_quality]
     rows = [row for row in rows if row["SNR"] is not None]
 
+    without_noise = results.noiseless([row["TARGETID"] for row in rows]) if results.noiseless is not None else {}
+    off = {}
+
     def views() -> Iterator[SpectrumView]:
         for start in range(0, len(rows), _CHUNK):
-            yield from results.spectra([row["TARGETID"] for row in rows[start : start + _CHUNK]])
+            for view in results.spectra([row["TARGETID"] for row in rows[start : start + _CHUNK]]):
+                if view.target_id in without_noise:
+                    off[view.target_id] = truth_error(view, without_noise[view.target_id])
+                yield view
 
     rng = np.random.default_rng(_SEED)
-    return measure_accuracy(views(), [row["SNR"] for row in rows], rng, params.n_bootstrap)
+    accuracy = measure_accuracy(views(), [row["SNR"] for row in rows], rng, params.n_bootstrap)
+    known = np.array([(row["SNR"], off[row["TARGETID"]]) for row in rows if off.get(row["TARGETID"]) is not None])
+    snr, error = known.reshape(-1, 2).T
+    return accuracy, truth_bins(snr, error, rng, params.n_bootstrap)
 
 
 def _mocks(catalog: pa.Table) -> bool:

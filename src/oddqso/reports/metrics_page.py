@@ -80,6 +80,15 @@ KEYS: Final = {
     "training.last.*.*": "What the last epoch measured, by split: loss, reconstruction and KL [nat], beta",
     "truth.n_odd": "Simulated surveys only. Objects in the catalog that are not ordinary quasars: planted anomalies, "
     "wrong redshifts, stars, galaxies, sky, stuck fibers",
+    "truth.reconstruction[].snr_min": "Lowest S/N of a native pixel",
+    "truth.reconstruction[].snr_max": "Highest S/N; null is no limit",
+    "truth.reconstruction[].n": "Held-out ordinary spectra whose flux without noise could be simulated again: those of "
+    "at most eight healpix pixels; bins of fewer than 20 are left out",
+    "truth.reconstruction[].error": "Median over them of the root mean square difference of reconstruction and flux "
+    "without noise, as a share of its mean; weights ivar, pixels redward of Lyman alpha. Errors of the flux "
+    "calibration are part of it",
+    "truth.reconstruction[].error_low": "2.5th percentile of it over resampled spectra (bootstrap)",
+    "truth.reconstruction[].error_high": "97.5th percentile",
     "truth.n_ordinary": "Ordinary quasars in the catalog",
     "truth.n_judged": "Scored held-out objects (not FIT) with known truth, which completeness is measured on",
     "truth.false_positive_rate": "The rate at which scores are cut for completeness: this share of ordinary spectra "

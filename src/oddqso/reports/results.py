@@ -105,6 +105,8 @@ class Results:
         Of a simulated survey: TARGETID, KIND, CLASS, AMPLITUDE, Z_TRUE.
     settings, provenance : mapping
         Settings a stage; version, input, seed and fingerprints.
+    noiseless : callable, optional
+        Of a simulated survey: the flux without noise of some TARGETIDs, of those for which it is known.
     """
 
     title: str
@@ -119,3 +121,4 @@ class Results:
     truth: pa.Table | None
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    noiseless: Callable[[Sequence[int]], Mapping[int, NDArray[np.float32]]] | None = None

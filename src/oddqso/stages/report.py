@@ -10,6 +10,7 @@ from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
+from oddqso.stages.noiseless import noiseless_flux
 from oddqso.stages.views import ordinary_targets, spectrum_views
 
 TRUTH = "truth.parquet"
@@ -36,6 +37,7 @@ def report(
     waterfall = read_json(released / "waterfall.json")
     truth = context.input / TRUTH
     record: dict[str, Any] = directory.record() or {}
+    table = pq.read_table(truth) if truth.exists() else None
     results = Results(
         title=context.input.name,
         is_simulated=bool((target_id >> 58 & 1).all()),  # the MOCK bit of TARGETID
@@ -49,7 +51,8 @@ def report(
         model_card=read_json(trained / "model.json"),
         spectra=lambda target_ids: spectrum_views(directory, list(target_ids)),
         ordinary=ordinary_targets(catalog, params.n_quality, context.rng()),
-        truth=pq.read_table(truth) if truth.exists() else None,
+        truth=table,
+        noiseless=(lambda target_ids: noiseless_flux(context.input, table, target_ids)) if table is not None else None,
         settings=record.get("settings", {}),
         provenance={
             "oddqso": record.get("oddqso"),
