@@ -29,7 +29,7 @@ from oddqso.embed.weights import Model
 from oddqso.runs.files import read_table
 from oddqso.spectra import Spectra
 
-SEED, N_LEARN, N_MEASURED = 50_262, 2_500, 2_000
+SEED, N_LEARN, N_MEASURED = 50_262, 4_000, 2_000
 SCHEDULE = ("train.n_em=12", "train.max_epochs=16")
 N_EPOCH = 48
 """Epochs of the autoencoder, which has no components to start from."""
