@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oddqso.config import read_settings
 from oddqso.embed.encoding import decode, encode
 from oddqso.errors import DataError
-from oddqso.spectra.grid import LOG_STEP
+from oddqso.spectra.grid import ARMS, LOG_STEP, arm_grid
 from oddqso.testing import make_spectra
 
 
@@ -70,19 +71,19 @@ def test_as_ivar_vanishes_the_prior_is_approached(model, spectra):
     assert size[2] < 1e-3
 
 
-def test_scaling_flux_and_ivar_scales_the_model(model, spectra, embedding):
-    k = np.float32(1.5)
+@pytest.mark.parametrize("k", [np.float32(0.5), np.float32(1.5), np.float32(3.0)])
+def test_scaling_flux_and_ivar_scales_the_model(model, spectra, embedding, k):
     scaled = encode(model, replace(spectra, flux=spectra.flux * k, ivar=spectra.ivar / k**2), batch_size=16)
-    np.testing.assert_allclose(scaled.latent[:, 1:], embedding.latent[:, 1:], atol=0.05)
+    np.testing.assert_allclose(scaled.latent[:, 1:], embedding.latent[:, 1:], rtol=0.05, atol=0.05)
     np.testing.assert_allclose(scaled.model, k * embedding.model, rtol=0.01, atol=0.01)
 
 
-def test_a_missing_arm_leaves_the_rest(model, spectra, embedding):
-    ivar = spectra.ivar.copy()
-    ivar[:, :1900] = 0
-    missing = encode(model, replace(spectra, ivar=ivar))
-    inside = slice(1900, None)
-    np.testing.assert_allclose(missing.model[:, inside].mean(), embedding.model[:, inside].mean(), rtol=0.02)
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_missing_arm_leaves_the_rest(model, spectra, embedding, arm):
+    gone = (spectra.wave >= arm_grid(arm)[0]) & (spectra.wave <= arm_grid(arm)[-1])
+    missing = encode(model, replace(spectra, ivar=np.where(gone, np.float32(0), spectra.ivar)))
+    np.testing.assert_allclose(missing.model[:, ~gone].mean(), embedding.model[:, ~gone].mean(), rtol=0.02)
+    assert np.median(np.abs(missing.model / embedding.model - 1)[:, gone]) < 0.2
     assert (missing.latent_sigma[:, 1:].mean(axis=1) >= embedding.latent_sigma[:, 1:].mean(axis=1)).all()
 
 
@@ -122,6 +123,13 @@ def test_decoding_at_other_wavelengths_interpolates(model, spectra, embedding):
 def test_another_grid_is_refused(model, spectra):
     with pytest.raises(DataError, match="not on the model grid"):
         encode(model, replace(spectra, wave=spectra.wave * 1.001))
+
+
+def test_the_length_of_latent_vectors_is_a_setting(model, embedding):
+    assert embedding.latent.shape == (20, 16) == (20, model.n_latent)
+    network = read_settings(None, ["train.network.n_latent=16"]).train.network
+    assert (network.n_latent, network.n_component, network.n_nonlinear) == (16, 12, 3)
+    assert read_settings(None, []).train.network.n_latent == 128
 
 
 def test_no_rows_give_no_rows(model, spectra):

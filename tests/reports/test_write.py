@@ -164,6 +164,25 @@ def test_a_run_in_which_nothing_was_scored_still_has_a_report(results_of, tmp_pa
     assert "No spectrum could be scored" in read(tmp_path).text
 
 
+def test_what_the_training_measured_of_its_latents_is_told(results_of, tmp_path):
+    full = results_of(40, 5)
+    card = {"active_latents": [0, 1, 2], "redshift_leakage": {"r2": 0.0123}, "shift_consistency": {"share": 0.0456}}
+    figures = write_report(replace(full, model_card=card), tmp_path, PARAMS)
+    assert figures["training"]["redshift_r2"] == 0.0123
+    assert figures["training"]["shift_consistency"] == 0.0456
+    assert figures["training"]["n_active"] == 3
+    text = " ".join(read(tmp_path).text.split())
+    assert "3 of its latents carry information" in text
+    assert "tell 1.2 % of the variance" in text
+    assert "moves by 4.6 % of the distance" in text
+
+
+def test_the_error_against_the_truth_is_told_where_it_is_known(results, written):
+    for row in written[1]["truth"]["reconstruction"]:
+        assert 0.02 / 1.02 <= row["error"] < 0.024  # the root mean square of a spectrum is above its mean
+    assert "Against the flux without noise" in read(written[0]).text
+
+
 def test_true_classes_are_counted_where_they_are_known(results, written):
     figures = written[1]["truth"]
     assert figures["n_odd"] + figures["n_ordinary"] == results.catalog.num_rows
