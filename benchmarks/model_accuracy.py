@@ -7,7 +7,6 @@ SAMPLE is a folder that `model_sample.make` made.
 
 import argparse
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -28,15 +27,16 @@ from oddqso.reports.accuracy import (
     SNR_BINS,
     SNR_MIN,
     Accuracy,
-    line_errors,
     measure_accuracy,
+    truth_bins,
     truth_error,
 )
 from oddqso.reports.results import SpectrumView
 from oddqso.spectra import Spectra
 from oddqso.stages.views import views_of
 
-SEED, N_BOOTSTRAP, N_LINE = 5, 1000, 50
+SEED, N_BOOTSTRAP = 5, 1000
+EDGES = ("snr_min", "snr_max", "n")
 KINDS = ("no broad absorption", "broad absorption, high ionization", "broad absorption, low ionization")
 Z_EDGES = (0.0, 0.7, 1.2, 1.8, 2.6, 7.0)
 
@@ -86,7 +86,6 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     """Accuracy, truth error, widths of the whitened residual, lines, leakage and shift consistency of a model."""
     snr, bal = (np.concatenate([chunk.prepared[name].to_numpy() for chunk in sample]) for name in ("SNR", "BAL"))
     off = np.full((3, len(snr)), np.nan)  # model from truth, delivered from truth, model from delivered
-    by_line: dict[str, list[float]] = defaultdict(list)
 
     def views() -> Iterator[SpectrumView]:
         place = 0
@@ -97,9 +96,6 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
                 pairs = ((view, truth), (replace(view, model=delivered), truth), (view, delivered))
                 errors = [truth_error(*pair) for pair in pairs]
                 off[:, place] = [np.nan if error is None else error for error in errors]
-                if snr[place] >= SNR_MIN:
-                    for name, value in line_errors(view).items():
-                        by_line[name].append(value)
                 place += 1
                 yield view
 
@@ -112,14 +108,9 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     )  # fmt: skip
     with threads(1):
         consistency = measure_consistency(model.vae, data, np.flatnonzero(model.active).tolist(), SEED)
-    by_place = sorted(by_line.items(), key=lambda item: float(item[0].rsplit(" ", 1)[1]))
     return {
-        "n_spec": len(snr), "bins": accuracy.bins, "truth": truth_bins(snr, off),
-        "lines": {
-            name: {"n": len(values), "accuracy": round(1 - float(np.median(values)), 5)}
-            for name, values in by_place
-            if len(values) >= N_LINE
-        },
+        "n_spec": len(snr), "bins": accuracy.bins, "truth": truth_errors(snr, off),
+        "lines": accuracy.lines,
         "groups": groups(accuracy, target_id, snr, z, bal, off),
         "chi_width_observed": _curve(OBSERVED_EDGES, accuracy.observed),
         "chi_width_rest": _curve(REST_EDGES, accuracy.rest),
@@ -127,23 +118,19 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def truth_bins(snr: Any, off: Any) -> list[dict[str, Any]]:
+def truth_errors(snr: Any, off: Any) -> list[dict[str, Any]]:
     """Median truth errors in bins of S/N, all of them with S/N > 5 together last, with 95 % intervals.
 
     ``error`` is against the light of the quasar; ``calibration`` is how far that is from what the instrument delivers,
     which no reconstruction can undo; ``delivered`` is the error of the model against the latter.
     """
-    rng, found = np.random.default_rng(SEED), []
-    for low, high in (*SNR_BINS, (5.0, np.inf)):
-        here = off[:, (snr >= low) & (snr < high) & np.isfinite(off).all(axis=0)]
-        one: dict[str, Any] = {"snr_min": low, "snr_max": high if np.isfinite(high) else None, "n": here.shape[1]}
-        for name, values in zip(("error", "calibration", "delivered"), here, strict=True):
-            if len(values):
-                again = np.median(values[rng.integers(0, len(values), (N_BOOTSTRAP, len(values)))], axis=1)
-                below, above = np.percentile(again, (2.5, 97.5))
-                one |= {name: float(np.median(values)), f"{name}_low": float(below), f"{name}_high": float(above)}
-        found.append(one)
-    return found
+    known, table = np.isfinite(off).all(axis=0), {}
+    for name, error in zip(("error", "calibration", "delivered"), off, strict=True):
+        rng = np.random.default_rng(SEED)
+        for row in truth_bins(snr[known], error[known], rng, N_BOOTSTRAP, (*SNR_BINS, (5.0, np.inf))):
+            one = table.setdefault((row["snr_min"], row["snr_max"]), {key: row[key] for key in EDGES})
+            one |= {key.replace("error", name): value for key, value in row.items() if key not in EDGES}
+    return list(table.values())
 
 
 def groups(accuracy: Accuracy, target_id: Any, snr: Any, z: Any, bal: Any, off: Any) -> list[dict[str, Any]]:

@@ -192,9 +192,8 @@ def _percent(one: dict[str, Any], name: str) -> str:
     return f"{one[name]:.1%} ({100 * one[f'{name}_low']:.1f}-{100 * one[f'{name}_high']:.1f})"
 
 
-def _lines(lines: dict[str, Any]) -> str:
-    by_wave = sorted(lines.items(), key=lambda item: float(item[0].rsplit(" ", 1)[1]))
-    return ", ".join(f"{name} {one['accuracy']:.3f} ({one['n']})" for name, one in by_wave)
+def _lines(lines: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{one['line']} {one['accuracy']:.3f} ({one['n']})" for one in lines)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -169,8 +169,9 @@ def truth_error(view: SpectrumView, truth: NDArray[np.floating[Any]]) -> float |
 
 
 def truth_bins(
-    snr: NDArray[np.float64], error: NDArray[np.float64], rng: np.random.Generator, n_bootstrap: int = 200
-) -> list[dict[str, Any]]:
+    snr: NDArray[np.float64], error: NDArray[np.float64], rng: np.random.Generator, n_bootstrap: int = 200,
+    bins: Sequence[tuple[float, float]] = SNR_BINS,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Median `truth_error` in bins of S/N with its 95 % interval; bins of fewer than 20 spectra are left out.
 
     Examples
@@ -180,7 +181,7 @@ def truth_bins(
     [(2.0, 5.0, 30, 0.02)]
     """
     rows = []
-    for low, high in SNR_BINS:
+    for low, high in bins:
         here = error[(snr >= low) & (snr < high)]
         if len(here) >= _MIN_SPECTRA:
             found = _with_interval(here, rng, n_bootstrap)
