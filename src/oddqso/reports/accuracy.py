@@ -177,7 +177,7 @@ def truth_bins(
     Examples
     --------
     >>> rows = truth_bins(np.full(30, 3.0), np.full(30, 0.02), np.random.default_rng(1))
-    >>> [(row["snr_min"], row["snr_max"], row["n"], row["error"]) for row in rows]
+    >>> [(row["snr_min"], row["snr_max"], row["n"], round(row["error"], 6)) for row in rows]
     [(2.0, 5.0, 30, 0.02)]
     """
     rows = []
