@@ -98,11 +98,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     given = parser.parse_args()
+    weights = {"folder": "shipped" if given.weights == SHIPPED else given.weights.name,
+               "sha256": file_hash(given.weights / "model.safetensors")}  # fmt: skip
     work = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     sample, survey = made_sample(work, given.n)
-    weights = {"folder": "shipped" if given.weights == SHIPPED else given.weights.name,
-               "sha256": file_hash(given.weights / "model.safetensors")}  # fmt: skip
     result: dict[str, Any] = json.loads(given.out.read_text()) if given.out.exists() else {}
     if result and result["measured"] != {"weights": weights, "survey": survey}:
         print("the file tells of other weights or another survey: it is begun anew", flush=True)
