@@ -112,8 +112,14 @@ def _repeat(name: str, folder: Path, some: Path, ready: Any, results: Any) -> No
 
 def whitened(spectra: Spectra, made: Any) -> NDArray[np.float32]:
     """Whitened residual (n_spec, n_wave), 0 where nothing is known."""
-    variance = np.float32(1) + spectra.ivar * np.square(made.model_sigma * made.model, dtype=np.float32)
-    chi: NDArray[np.float32] = (spectra.flux - made.model) * np.sqrt(spectra.ivar / variance)
+    scale = made.model_sigma.astype(np.float32)
+    scale *= made.model
+    scale *= scale
+    scale *= spectra.ivar
+    scale += 1
+    np.divide(spectra.ivar, scale, out=scale)
+    chi: NDArray[np.float32] = np.sqrt(scale, out=scale)
+    chi *= spectra.flux - made.model
     return chi
 
 

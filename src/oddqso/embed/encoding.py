@@ -1,6 +1,7 @@
 """Spectra to latent vectors and reconstructions, and back, with a trained model."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from oddqso.embed.weights import Model
 from oddqso.errors import DataError
 from oddqso.spectra import Embedding, Spectra
 
-_Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]
+_Arrays = tuple[NDArray[Any], ...]
 _LARGEST_ERROR = 6.0e4  # float16 ends at 65504
 
 
@@ -91,7 +92,8 @@ def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
     if overflown.any():  # numbers beyond all measure: nothing can be said, so it is the prior
         flux[overflown], ivar[overflown] = 0, 0
         arrays = _through(vae, flux, ivar, frame)
-    return arrays
+    *rest, error = arrays
+    return *rest, torch.from_numpy(error).half().numpy()
 
 
 def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], frame: Frame) -> _Arrays:
@@ -101,7 +103,7 @@ def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], fra
     decoded = vae.decode(encoded.mean, frame, transmission)
     floor = 0.05 * encoded.linear.amplitude[:, None]
     error = vae.error(ivar_tensor, decoded, fraction, floor).clamp(max=_LARGEST_ERROR)
-    made = (encoded.mean, encoded.sigma, encoded.kl, decoded, error.half())
+    made = (encoded.mean, encoded.sigma, encoded.kl, decoded, error)
     latent, sigma, kl, flux_model, fractional = (tensor.cpu().numpy() for tensor in made)
     return latent, sigma, kl, flux_model, fractional
 

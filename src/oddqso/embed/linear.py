@@ -22,7 +22,7 @@ _RIDGE = 1e-4
 """Share of its diagonal that is added to the curvature."""
 
 _BIN = 4
-"""Pixels that are taken together for the curvature."""
+"""Pixels that are taken together for the curvature, in all turns but the last."""
 
 _FIRST_STEPS = 2
 """Steps towards the amplitude from its prior mean; later turns begin near it and need one."""
@@ -172,7 +172,7 @@ class LinearModel(nn.Module):
         if fine:
             curvature = gram(self.table, frame, seen).double()
         else:
-            binned = seen.view(len(weight), -1, _BIN).sum(dim=2)
+            binned = sum(seen[:, part::_BIN] for part in range(1, _BIN)) + seen[:, ::_BIN]
             curvature = gram(self._averaged_table(), frame, binned, _BIN).double()
         diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
         diagonal *= 1 + _RIDGE  # sums of float32 know nothing smaller, and a negative direction has no width
