@@ -58,7 +58,7 @@ def headline(found: dict[str, Any]) -> dict[str, Any]:
     errors = {
         f"truth_error_{words}{end}": truth[edges][name]
         for words, edges in (("2_5", (2.0, 5.0)), ("5", (5.0, None)))
-        for end, name in (("", "error"), ("_delivered", "delivered"))
+        for end, name in (("", "error"), ("_light", "light"))
         if edges in truth
     }
     widths = [one["chi_width"] for one in bins]
@@ -85,7 +85,7 @@ def first(sample: Sequence[Chunk], n_most: int | None) -> list[Chunk]:
 def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     """Accuracy, truth error, widths of the whitened residual, lines, leakage and shift consistency of a model."""
     snr, bal = (np.concatenate([chunk.prepared[name].to_numpy() for chunk in sample]) for name in ("SNR", "BAL"))
-    off = np.full((3, len(snr)), np.nan)  # model from truth, delivered from truth, model from delivered
+    off = np.full((3, len(snr)), np.nan)  # model from delivered, model from truth, delivered from truth
 
     def views() -> Iterator[SpectrumView]:
         place = 0
@@ -93,7 +93,7 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
             embedded = encode(model, Spectra.from_table(chunk.prepared)).to_table()
             seen = views_of(chunk.ingested, chunk.prepared, embedded)
             for view, truth, delivered in zip(seen, chunk.truth, chunk.delivered, strict=True):
-                pairs = ((view, truth), (replace(view, model=delivered), truth), (view, delivered))
+                pairs = ((view, delivered), (view, truth), (replace(view, model=delivered), truth))
                 errors = [truth_error(*pair) for pair in pairs]
                 off[:, place] = [np.nan if error is None else error for error in errors]
                 place += 1
@@ -121,11 +121,11 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
 def truth_errors(snr: Any, off: Any) -> list[dict[str, Any]]:
     """Median truth errors in bins of S/N, all of them with S/N > 5 together last, with 95 % intervals.
 
-    ``error`` is against the light of the quasar; ``calibration`` is how far that is from what the instrument delivers,
-    which no reconstruction can undo; ``delivered`` is the error of the model against the latter.
+    ``error`` is against the spectrum without its noise, ``light`` against the light of the quasar, which lacks the errors
+    of the flux calibration, too; ``calibration`` is how far the two are apart, which no reconstruction can undo.
     """
     known, table = np.isfinite(off).all(axis=0), {}
-    for name, error in zip(("error", "calibration", "delivered"), off, strict=True):
+    for name, error in zip(("error", "light", "calibration"), off, strict=True):
         rng = np.random.default_rng(SEED)
         for row in truth_bins(snr[known], error[known], rng, N_BOOTSTRAP, (*SNR_BINS, (5.0, np.inf))):
             one = table.setdefault((row["snr_min"], row["snr_max"]), {key: row[key] for key in EDGES})
@@ -149,7 +149,7 @@ def groups(accuracy: Accuracy, target_id: Any, snr: Any, z: Any, bal: Any, off: 
                     "group": name, "snr_min": low, "snr_max": high if np.isfinite(high) else None,
                     "n": int(here.sum()), "accuracy": round(1 - float(np.median(missed[here])), 5),
                     "truth_error": round(float(np.nanmedian(off[0, here])), 5),
-                    "delivered": round(float(np.nanmedian(off[2, here])), 5),
+                    "light": round(float(np.nanmedian(off[1, here])), 5),
                 })  # fmt: skip
     return found
 

@@ -46,16 +46,16 @@ def _accuracy(found: dict[str, Any]) -> str:
         f"({survey['n_target']:,} quasars, seed {survey['seed']}) on which nothing was trained or tuned; broad "
         "absorption, absorbers and mild reddening at their natural rates. Medians over spectra, in brackets 95 % "
         "intervals from resampled spectra; pixels redward of Lyman α. Accuracy is one minus the error beyond the "
-        "noise. *Truth error* is the difference from the light of the quasar without noise, *delivered* that from "
-        "the same light with the errors of the flux calibration on it, which no reconstruction can undo; "
-        "*calibration* is how far the two are apart.\n\n"
+        "noise. *Truth error* is the difference from the same spectrum without its noise, *from the light* that from "
+        "the light of the quasar, which lacks the errors of the flux calibration, too; *calibration* is how far the "
+        "two are apart, which no reconstruction can undo.\n\n"
     )
     text += _bins(part["bins"][1:], {(one["snr_min"], one["snr_max"]): one for one in part["truth"]})
     text += (
-        "\n| spectra | S/N | n | accuracy | truth error | delivered |\n|---|---|---|---|---|---|\n"
+        "\n| spectra | S/N | n | accuracy | truth error | from the light |\n|---|---|---|---|---|---|\n"
         + "".join(
             f"| {one['group']} | {_span(one)} | {one['n']} | {one['accuracy']:.3f} | {one['truth_error']:.1%} "
-            f"| {one['delivered']:.1%} |\n"
+            f"| {one['light']:.1%} |\n"
             for one in part["groups"]
         )
         + f"\nAccuracy within 3,000 km/s of a line, S/N ≥ 2: {_lines(part['lines'])}.\n"
@@ -79,13 +79,13 @@ def _accuracy(found: dict[str, Any]) -> str:
 
 def _bins(bins: list[dict[str, Any]], truth: dict[Any, dict[str, Any]]) -> str:
     text = (
-        "| S/N | n | accuracy | truth error | delivered | calibration | χ width | within 1, 2, 3 σ | explained "
+        "| S/N | n | accuracy | truth error | from the light | calibration | χ width | within 1, 2, 3 σ | explained "
         "variance |\n|---|---|---|---|---|---|---|---|---|\n"
     )
     for one in bins:
         if one["n"]:
             off = truth.get((one["snr_min"], one["snr_max"]), {})
-            cells = [_percent(off, name) for name in ("error", "delivered", "calibration")]
+            cells = [_percent(off, name) for name in ("error", "light", "calibration")]
             text += f"| {_span(one)} | {one['n']:,} | {_with_interval(one)} | {' | '.join(cells)} | {_rest(one)} |\n"
     return text
 
