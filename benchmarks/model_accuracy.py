@@ -121,8 +121,8 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
 def truth_errors(snr: Any, off: Any) -> list[dict[str, Any]]:
     """Median truth errors in bins of S/N, all of them with S/N > 5 together last, with 95 % intervals.
 
-    ``error`` is against the spectrum without its noise, ``light`` against the light of the quasar, which lacks the errors
-    of the flux calibration, too; ``calibration`` is how far the two are apart, which no reconstruction can undo.
+    ``error`` is against the spectrum without its noise, ``light`` against the light of the quasar, which lacks the
+    errors of the flux calibration, too; ``calibration`` is how far the two are apart: nothing can undo that.
     """
     known, table = np.isfinite(off).all(axis=0), {}
     for name, error in zip(("error", "light", "calibration"), off, strict=True):

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 
 from oddqso.embed.params import EmbedParams
 from oddqso.embed.vae import Vae
@@ -60,13 +60,14 @@ def save_model(vae: Vae, facts: dict[str, Any], folder: Path) -> None:
     """Write weights and card into ``folder``; ``facts`` are added to the card."""
     weights = {key: value.detach().cpu().contiguous() for key, value in vae.state_dict().items()}
     aside = folder / (WEIGHTS_NAME + ".new")
-    save_file(weights, aside)
+    content = save(weights)
+    aside.write_bytes(content)  # with the rights that files have here; the library's own call leaves them to the owner
     aside.replace(folder / WEIGHTS_NAME)
     card = {
         "format": FORMAT,
         "architecture": vae.params.model_dump(),
         "grid": {"n_wave": N_MODEL, "first_angstrom": float(model_grid()[0]), "log_step": LOG_STEP},
-        "weights_sha256": hashlib.sha256((folder / WEIGHTS_NAME).read_bytes()).hexdigest(),
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
         **facts,
     }
     write_card(card, folder)
