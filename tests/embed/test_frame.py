@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from oddqso.embed.frame import RestGrid, back_project, gram, project, take
+from oddqso.embed.frame import Frame, RestGrid, back_project, gram, project, take
 from oddqso.spectra.grid import LOG_STEP, N_MODEL, model_grid
 
 GRID = RestGrid(0.02, 6.5)
@@ -56,3 +56,14 @@ def test_the_gram_matrix_is_that_of_the_shifted_columns():
     np.testing.assert_allclose(
         gram(table, frame, weight)[0], part.T @ (part * weight[0, :, None]), rtol=1e-3, atol=1e-2
     )
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_gram_matrices_of_some_rows_are_those_of_all(monkeypatch, on_cpu):
+    monkeypatch.setattr(Frame, "on_cpu", property(lambda self: on_cpu))
+    table, frame = _table(16), GRID.frame(Z)
+    weight = torch.rand(5, N_MODEL, generator=torch.Generator().manual_seed(2))
+    rows = torch.tensor([True, False, True, True, False])
+    some = gram(table, frame, weight, rows=rows)
+    torch.testing.assert_close(some[rows], gram(table, frame, weight)[rows])
+    assert bool((some[~rows] == 0).all())

@@ -161,7 +161,7 @@ def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
     return out
 
 
-def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1) -> Tensor:
+def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1, rows: Tensor | None = None) -> Tensor:
     """Weighted products of the columns, (n_spec, n_column, n_column), at the nearest whole pixel.
 
     Half a pixel at most is neglected; it enters the curvature of the fit, never its gradient.
@@ -174,18 +174,21 @@ def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1) -> Tensor:
         Of the n_spec spectra.
     weight : (n_spec, n_wave / n_bin) float32
         Weight of each pixel, or of each ``n_bin`` together.
+    rows : (n_spec,) bool, optional
+        For which spectra; those of others are 0.
     """
     n_wave, n_column = weight.shape[1], table.shape[1]
     if not frame.on_cpu:
         part = windows(table, frame.first + (frame.fraction[:, 0] > 0.5).long(), n_wave, n_bin)
-        return torch.bmm(part.transpose(1, 2), part * weight[:, :, None])
-    out = weight.new_empty(len(weight), n_column, n_column)
+        products = torch.bmm(part.transpose(1, 2), part * weight[:, :, None])
+        return products if rows is None else torch.where(rows[:, None, None], products, 0)
+    out = weight.new_zeros(len(weight), n_column, n_column)
     root, scratch = weight.sqrt()[:, :, None], weight.new_empty(n_wave, n_column)
-    factor, products = scratch.numpy(), out.numpy()
+    factor, out_array = scratch.numpy(), out.numpy()
     nearest = (frame.fraction[:, 0] > 0.5).int().tolist()
     with np.errstate(all="ignore"):
-        for row, start in enumerate(frame.start):
-            first = start + nearest[row]
+        for row in range(len(weight)) if rows is None else torch.nonzero(rows)[:, 0].tolist():
+            first = frame.start[row] + nearest[row]
             torch.mul(table[first : first + n_wave * n_bin : n_bin], root[row], out=scratch)
-            np.dot(factor.T, factor, out=products[row])  # of a matrix with itself: half the work, and symmetric
+            np.dot(factor.T, factor, out=out_array[row])  # of a matrix with itself: half the work, and symmetric
     return out

@@ -21,8 +21,11 @@ AMPLITUDE_SIGMA = 3.0
 _RIDGE = 1e-4
 """Share of its diagonal that is added to the curvature."""
 
-_BIN = 4
-"""Pixels that are taken together for the curvature, in all turns but the last."""
+_ROUGH_BIN, _BIN = 4, 2
+"""Pixels that are taken together for the curvature, in all turns but the last and in the last."""
+
+_BRIGHT = 32.0
+"""Mean squared signal-to-noise ratio of a pixel from which on the last turn takes every pixel by itself."""
 
 _FIRST_STEPS = 2
 """Steps towards the amplitude from its prior mean; later turns begin near it and need one."""
@@ -75,7 +78,7 @@ class LinearModel(nn.Module):
     def __init__(self, n_component: int, grid: RestGrid, student_dof: float, n_robust: int) -> None:
         super().__init__()
         self.grid, self.n_component = grid, n_component
-        self._averaged: tuple[Tensor, int, Tensor] | None = None
+        self._averaged: dict[int, tuple[Tensor, int, Tensor]] = {}
         self.student_dof, self.n_robust = student_dof, n_robust
         self.igm = MeanIgm(grid)
         self.n_column = 16 * math.ceil((1 + n_component) / 16)  # mean first; columns beyond the components stay 0
@@ -147,8 +150,10 @@ class LinearModel(nn.Module):
                 dof = self.student_dof
                 weight = torch.addcmul(variance, misfit, misfit, value=1 / dof).mul_(dof / (dof + 1))
             start = coefficient * amplitude[:, None]
-            fine = turn == self.n_robust
-            curvature, slope = self._expand(weight.reciprocal(), misfit, start, frame, transmission, fine)
+            bright = None  # or which spectra are, (n_spec,)
+            if turn == self.n_robust:
+                bright = (model**2 / variance).mean(dim=1) > _BRIGHT
+            curvature, slope = self._expand(weight.reciprocal(), misfit, start, frame, transmission, bright)
             solution = _solve(curvature, slope, amplitude.double(), centre.double(), 1 if turn else _FIRST_STEPS)
             amplitude, coefficient = solution.amplitude.float(), solution.coefficient.float()
             model = project(self.table, frame, coefficient).mul_(transmission).mul_(amplitude[:, None])
@@ -159,30 +164,32 @@ class LinearModel(nn.Module):
         )
 
     def _expand(
-        self, weight: Tensor, misfit: Tensor, start: Tensor, frame: Frame, transmission: Tensor, fine: bool
+        self, weight: Tensor, misfit: Tensor, start: Tensor, frame: Frame, transmission: Tensor, bright: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Half of chi^2 as a quadratic form in amplitude times (1, c): its matrix and the vector beside it, float64.
 
-        The gradient at ``start`` is exact. The curvature is to the nearest pixel; unless it is to be ``fine`` the table
-        is averaged over a few pixels, which the next turn makes good.
+        The gradient at ``start`` is exact. The curvature is to the nearest pixel, and of the table averaged over a few
+        pixels, which the next turn makes good; in the last, where it is known which are ``bright``, over two, and for
+        those over none.
         """
         weighted = weight * transmission  # (n_spec, n_wave)
         slope = back_project(self.table, frame, misfit * weighted).double()
         seen = weighted * transmission
-        if fine:
-            curvature = gram(self.table, frame, seen).double()
-        else:
-            binned = sum(seen[:, part::_BIN] for part in range(1, _BIN)) + seen[:, ::_BIN]
-            curvature = gram(self._averaged_table(), frame, binned, _BIN).double()
+        n_bin = _ROUGH_BIN if bright is None else _BIN
+        binned = sum(seen[:, part::n_bin] for part in range(1, n_bin)) + seen[:, ::n_bin]
+        curvature = gram(self._averaged_table(n_bin), frame, binned, n_bin, None if bright is None else ~bright)
+        if bright is not None:
+            curvature += gram(self.table, frame, seen, rows=bright)
+        curvature = curvature.double()
         diagonal = torch.diagonal(curvature, dim1=1, dim2=2)
         diagonal *= 1 + _RIDGE  # sums of float32 know nothing smaller, and a negative direction has no width
         return curvature, slope + torch.bmm(curvature, start.double()[:, :, None])[:, :, 0]
 
-    def _averaged_table(self) -> Tensor:
-        """The table averaged over neighboring pixels, made anew only when the table has changed."""
-        kept = self._averaged
+    def _averaged_table(self, n_bin: int) -> Tensor:
+        """The table averaged over ``n_bin`` neighboring pixels, made anew only when the table has changed."""
+        kept = self._averaged.get(n_bin)
         if kept is None or kept[0] is not self.table or kept[1] != self.table._version:
-            kept = self._averaged = (self.table, self.table._version, box_average(self.table, _BIN))
+            kept = self._averaged[n_bin] = (self.table, self.table._version, box_average(self.table, n_bin))
         return kept[2]
 
     def student_weight(self, chi2: Tensor) -> Tensor:
