@@ -44,7 +44,7 @@ def shared_window(z_min: float, z_max: float) -> tuple[float, float]:
     Examples
     --------
     >>> [round(edge) for edge in shared_window(0.7, 1.2)]
-    [2118, 4466]
+    [2118, 4465]
     """
     grid = model_grid()
     return max(float(grid[0]) / (1 + z_min), _REDDEST * LYMAN_ALPHA_ANGSTROM), float(grid[-1]) / (1 + z_max)
