@@ -146,5 +146,6 @@ def reader(browser, server, _cookies) -> Iterator[Callable[..., Reader]]:
 
     yield make
     for one in made:
+        one.page.unroute_all(behavior="wait")  # a request may be under way in a handler that the test has set
         one.context.close()
     assert not [problem for one in made for problem in one.problems]
