@@ -70,7 +70,8 @@ def scores_of(run: Path, survey: Path, extra: Path, extra_survey: Path, seed: in
 
 def _extra(run: Path, extra: Path, survey: Path, rivals: dict[str, Any]) -> list[dict[str, Any]]:
     """Those of the second survey with a planted anomaly, through the frozen pipeline of the first."""
-    from oddqso.embed.encoding import encode, load_model
+    from oddqso.embed.encoding import encode
+    from oddqso.embed.weights import load_model
     from oddqso.spectra import Spectra
     from oddqso.stages.published import Published
 

@@ -12,16 +12,14 @@ alone. Writes benchmarks/results/model.json; parts that are not asked for keep t
 import argparse
 import importlib
 import json
-import multiprocessing
 import os
-import platform
-import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from parts import in_own_process, machine
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "model.json"
@@ -49,30 +47,12 @@ def _part(name: str, weights: Path, given: Path | None, scratch: Path, out: Path
 
 
 def measured(name: str, weights: Path, given: Path | None, work: Path) -> dict[str, Any]:
-    """What a part finds, in a process of its own: memory and threads of one are none of another's."""
-    scratch, out = work / f"scratch-{name}", work / f"{name}.json"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    """What a part finds, how long it took, and how busy the machine was before."""
     began, load = time.monotonic(), os.getloadavg()[0]
-    process = multiprocessing.get_context("spawn").Process(target=_part, args=(name, weights, given, scratch, out))
-    process.start()
-    process.join()
-    shutil.rmtree(scratch, ignore_errors=True)
-    if process.exitcode != 0:
-        raise SystemExit(f"the part {name} failed; its message stands above")
+    found = in_own_process(_part, name, (weights, given), work)
     seconds = round(time.monotonic() - began, 1)
     print(f"{name}: {seconds} s", flush=True)
-    return {"found": json.loads(out.read_text()), "seconds": seconds, "load_average_before": round(load, 2)}
-
-
-def machine() -> dict[str, Any]:
-    """On what it was measured."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return {
-        "processor": model, "cores": os.cpu_count(), "python": platform.python_version(),
-        "versions": {name: version(name) for name in MODULES},
-    }  # fmt: skip
+    return {"found": found, "seconds": seconds, "load_average_before": round(load, 2)}
 
 
 def made_sample(work: Path, n_target: int) -> tuple[Path, dict[str, Any]]:
@@ -107,7 +87,7 @@ def main() -> None:
     if result and result["measured"] != {"weights": weights, "survey": survey}:
         print("the file tells of other weights or another survey: it is begun anew", flush=True)
         result = {}
-    result |= {"machine": machine(), "measured": {"weights": weights, "survey": survey}}
+    result |= {"machine": machine(MODULES), "measured": {"weights": weights, "survey": survey}}
 
     def measure(name: str) -> dict[str, Any]:
         return measured(name, given.weights.resolve(), given.real if name == "real" else sample, work)

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from model_accuracy import first, headline, measure_model
-from model_sample import chunks, survey
-from oddqso.api.pretraining import make_chunk
+from model_sample import chunks
+from oddqso.api.pretraining import make_chunk, ordinary_survey
 from oddqso.config import read_settings
 from oddqso.desi.survey import plan_survey
-from oddqso.embed.encoding import load_model
 from oddqso.embed.scratch import map_parts
 from oddqso.embed.threads import threads
 from oddqso.embed.training import train_mapped
 from oddqso.embed.variants import VARIANTS, without_network
-from oddqso.embed.weights import Model
+from oddqso.embed.weights import Model, load_model
 from oddqso.runs.files import read_table
 from oddqso.spectra import Spectra
 
@@ -37,7 +36,8 @@ N_EPOCH = 48
 
 def measure(folder: Path, sample: Path, scratch: Path, n_learn: int = N_LEARN, n_most: int = N_MEASURED) -> Any:
     """The table of variants; the weights in ``folder``, trained on far more, stand beside them."""
-    held_out, settings, plan = first(list(chunks(sample)), n_most), read_settings(None, SCHEDULE), survey(n_learn, SEED)
+    held_out, settings = first(list(chunks(sample)), n_most), read_settings(None, SCHEDULE)
+    plan = ordinary_survey(n_learn, SEED)
     for one in plan_survey(plan):
         make_chunk(one, folder=scratch / "spectra", survey=plan, settings=settings)
     parts = [Spectra.from_table(read_table(path)) for path in sorted((scratch / "spectra").glob("*.arrow"))]

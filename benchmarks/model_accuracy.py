@@ -17,10 +17,10 @@ import numpy as np
 
 from model_sample import Chunk, chunks
 from oddqso.embed.consistency import measure_consistency
-from oddqso.embed.encoding import encode, load_model
+from oddqso.embed.encoding import encode
 from oddqso.embed.scratch import Rows, TrainingSet
 from oddqso.embed.threads import threads
-from oddqso.embed.weights import Model
+from oddqso.embed.weights import Model, load_model
 from oddqso.reports.accuracy import (
     OBSERVED_EDGES,
     REST_EDGES,

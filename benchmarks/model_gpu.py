@@ -19,10 +19,11 @@ from typing import Any
 import torch
 
 from model_speed import N_TRAIN, Work, prepared_of, training_step, whitened
-from oddqso.embed.encoding import encode, load_model
+from oddqso.embed.encoding import encode
 from oddqso.embed.params import TrainParams
 from oddqso.embed.starting import SHIPPED
 from oddqso.embed.threads import threads
+from oddqso.embed.weights import load_model
 from oddqso.spectra import Spectra
 from oddqso.testing import make_spectra
 

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 import oddqso
-from oddqso.embed.encoding import load_model
 from oddqso.embed.params import EmbedParams
+from oddqso.embed.weights import load_model
 from oddqso.reports.accuracy import OBSERVED_EDGES, measure_accuracy, reconstruction_of
 from oddqso.reports.binning import bin_pixels
 from oddqso.reports.results import SpectrumView

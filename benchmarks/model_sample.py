@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from oddqso.api.pretraining import ordinary_survey
 from oddqso.config import Settings
-from oddqso.desi.survey import PixelPlan, SurveyParams, plan_survey
+from oddqso.desi.survey import PixelPlan, plan_survey
 from oddqso.runs.files import read_table, write_table
 from oddqso.spectra import UNSCORABLE, Spectra
 
@@ -46,18 +47,11 @@ class Chunk:
         )
 
 
-def survey(n_target: int, seed: int = SEED) -> SurveyParams:
-    """Nothing but quasars, all ordinary: with broad absorption, absorbers and mild reddening at their natural rates."""
-    return SurveyParams(
-        n_target=n_target, seed=seed, targets_per_pixel=250, quasar_fraction=1.0, galaxy_fraction=0.0,
-        star_fraction=0.0, sky_fraction=0.0, anomaly_fraction=0.0, wrong_redshift_fraction=0.0, spectra_fraction=0.0,
-        resolution=False,
-    )  # fmt: skip
-
-
 def make(folder: Path, n_target: int, workers: int) -> None:
     """Simulate what is not there yet, and prepare it as a run would."""
-    plans = [plan for plan in plan_survey(survey(n_target)) if not (folder / f"{plan.name}.npy").exists()]
+    plans = [
+        plan for plan in plan_survey(ordinary_survey(n_target, SEED)) if not (folder / f"{plan.name}.npy").exists()
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         list(pool.map(partial(_make_chunk, folder=folder, n_target=n_target), plans))
@@ -68,7 +62,7 @@ def _make_chunk(plan: PixelPlan, folder: Path, n_target: int) -> None:
     from oddqso.prepare.prepare import prepare
 
     settings = Settings()
-    native, strict, truth = pixel_truth(plan, survey(n_target), settings.sample, settings.ingest)
+    native, strict, truth = pixel_truth(plan, ordinary_survey(n_target, SEED), settings.sample, settings.ingest)
     prepared, snr, _ = prepare(native, settings.prepare)
     rows = np.flatnonzero(strict & (snr >= SNR_MIN) & (prepared.quality & UNSCORABLE == 0))
     table = prepared[rows].to_table().append_column("SNR", pa.array(snr[rows].astype(np.float64)))

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from oddqso.embed.encoding import encode, load_model
+from oddqso.embed.encoding import encode
 from oddqso.embed.module import VaeModule
 from oddqso.embed.params import EncodeParams, TrainParams
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
-from oddqso.embed.weights import Model
+from oddqso.embed.weights import Model, load_model
 from oddqso.runs.directory import RunDirectory
 from oddqso.spectra import Spectra
 from oddqso.spectra.grid import N_MODEL

@@ -10,16 +10,14 @@ that are not asked for keep the figures that they had.
 import argparse
 import importlib
 import json
-import multiprocessing
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from parts import in_own_process, machine
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "review.json"
@@ -62,31 +60,6 @@ def _part(name: str, run: Path, scratch: Path, out: Path) -> None:
     out.write_text(json.dumps(importlib.import_module(f"review_{name}").measure(run, scratch)))
 
 
-def measured(name: str, run: Path, work: Path) -> dict[str, Any]:
-    """What a part finds, in a process of its own: memory and threads of one are none of another's."""
-    scratch, out = work / f"scratch-{name}", work / f"{name}.json"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    process = multiprocessing.get_context("spawn").Process(target=_part, args=(name, run, scratch, out))
-    process.start()
-    process.join()
-    shutil.rmtree(scratch, ignore_errors=True)
-    if process.exitcode != 0:
-        raise SystemExit(f"the part {name} failed; its message stands above")
-    found: dict[str, Any] = json.loads(out.read_text())
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """On what it was measured."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return {
-        "processor": model, "cores": os.cpu_count(), "python": platform.python_version(),
-        "versions": {name: version(name) for name in MODULES},
-    }  # fmt: skip
-
-
 def main() -> None:
     """Measure what is asked for, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,11 +70,11 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     run = (given.run or made_run(given.work)).resolve()
     result: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    result["machine"] = machine()
+    result["machine"] = machine(MODULES)
     for name in given.parts:
         print(f"{name} ...", flush=True)
         start, load = time.monotonic(), os.getloadavg()[0]
-        result |= measured(name, run, given.work)
+        result |= in_own_process(_part, name, (run,), given.work)
         about = {"seconds": round(time.monotonic() - start, 1), "load_average_before": round(load, 2), "run": run.name}
         result.setdefault("parts", {})[name] = about
         OUT.parent.mkdir(exist_ok=True)

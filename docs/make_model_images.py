@@ -24,8 +24,8 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 import oddqso
-from oddqso.embed.encoding import encode, load_model
-from oddqso.embed.weights import Model
+from oddqso.embed.encoding import encode
+from oddqso.embed.weights import Model, load_model
 from oddqso.explore.map import MapParams, umap_map
 from oddqso.reports.accuracy import Accuracy, measure_accuracy
 from oddqso.reports.plots_examples import draw_example, draw_residual, write_aside

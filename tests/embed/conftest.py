@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from oddqso.embed.encoding import load_model
 from oddqso.embed.params import EmbedParams, TrainParams
 from oddqso.embed.training import train
-from oddqso.embed.weights import Model
+from oddqso.embed.weights import Model, load_model
 from oddqso.spectra import Spectra
 from oddqso.testing import make_spectra
 

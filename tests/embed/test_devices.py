@@ -9,12 +9,13 @@ import torch
 
 from oddqso.embed import encoding, frame, module
 from oddqso.embed.devices import find_device
-from oddqso.embed.encoding import encode, load_model
+from oddqso.embed.encoding import encode
 from oddqso.embed.frame import RestGrid, back_project, gram, project, take
 from oddqso.embed.module import VaeModule
 from oddqso.embed.params import EncodeParams, TrainParams
 from oddqso.embed.training import train
 from oddqso.embed.vae import Vae
+from oddqso.embed.weights import load_model
 from oddqso.errors import ConfigError, DataError
 from oddqso.spectra.grid import ARMS, N_MODEL, arm_grid, model_grid
 from oddqso.testing import make_spectra

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from oddqso.embed import starting
-from oddqso.embed.encoding import encode, load_model
+from oddqso.embed.encoding import encode
 from oddqso.embed.params import EmbedParams, TrainParams
 from oddqso.embed.starting import adopt, file_hash, of_weights, starting_model, weights_state
 from oddqso.embed.training import train
+from oddqso.embed.weights import load_model
 from oddqso.errors import DataError
 from oddqso.testing import make_spectra
 

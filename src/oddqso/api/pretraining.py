@@ -82,7 +82,7 @@ def pretrain(
     settings = read_settings(None, [*PRETRAIN_SETTINGS, *overrides])
     out, progress = Path(out), progress or Silent()
     with RunDirectory(out).locked():
-        survey = _survey(n_target, seed)
+        survey = ordinary_survey(n_target, seed)
         record = json.loads(json.dumps(_record(survey, settings, seed)))
         before = read_json(out / _RECORD) if (out / _RECORD).exists() else None
         if before is not None and before["spectra"] != record["spectra"]:
@@ -101,7 +101,7 @@ def pretrain(
     return out
 
 
-def _survey(n_target: int, seed: int) -> Any:
+def ordinary_survey(n_target: int, seed: int) -> Any:
     """Nothing but quasars, all ordinary, in the mix of the simulated survey."""
     from oddqso.desi.survey import SurveyParams
 

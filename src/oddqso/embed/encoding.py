@@ -1,13 +1,11 @@
 """Spectra to latent vectors and reconstructions, and back, with a trained model."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oddqso.embed import weights
 from oddqso.embed.devices import find_device, halving
 from oddqso.embed.frame import Frame
 from oddqso.embed.threads import threads
@@ -20,18 +18,13 @@ _Arrays = tuple[NDArray[Any], ...]
 _LARGEST_ERROR = 6.0e4  # float16 ends at 65504
 
 
-def load_model(folder: Path) -> Model:
-    """The trained model in ``folder``, checked; see `oddqso.embed.weights.load_model`."""
-    return weights.load_model(folder)
-
-
 def encode(model: Model, spectra: Spectra, batch_size: int = 64, n_thread: int = 1, device: str = "cpu") -> Embedding:
     """Latent vectors, reconstructions and their errors.
 
     Parameters
     ----------
     model : Model
-        From `load_model`.
+        From `oddqso.embed.weights.load_model`.
     spectra : Spectra
         Prepared, on the model grid. Masked pixels (``ivar == 0``) carry nothing; a spectrum without any pixel, or with
         a redshift outside the range of the model, gets the prior.
@@ -117,7 +110,7 @@ def decode(
     Parameters
     ----------
     model : Model
-        From `load_model`.
+        From `oddqso.embed.weights.load_model`.
     latent : (n_spec, n_latent) float32
         Latent vectors.
     z : (n_spec,) float64

@@ -13,7 +13,7 @@ from oddqso.spectra import Spectra
 
 @lru_cache(maxsize=1)
 def _model(folder: Path, state: int) -> Any:
-    from oddqso.embed.encoding import load_model
+    from oddqso.embed.weights import load_model
 
     return load_model(folder)
 
