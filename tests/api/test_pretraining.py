@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from oddqso.api.pretraining import PRETRAIN_SETTINGS, pretrain
 from oddqso.config import read_settings
+from oddqso.desi.mock import make_targets
+from oddqso.desi.survey import SurveyParams, plan_survey
 from oddqso.embed.training import train
 from oddqso.errors import ConfigError
 from oddqso.runs.files import read_table
@@ -77,6 +80,36 @@ def test_other_spectra_are_refused_and_other_training_is_done(pretrained, tmp_pa
         pretrain(pretrained, n_target=N, seed=2, overrides=[*SMALL, "prepare.strict_snr_min=1.0"])
     with pytest.raises(ConfigError, match="max_epochz"):
         pretrain(tmp_path, n_target=N, seed=2, overrides=["train.max_epochz=3"])
+    with pytest.raises(ConfigError, match="from scratch"):
+        pretrain(tmp_path, n_target=N, seed=2, overrides=[*SMALL, "train.start=finetune"])
+
+
+def test_new_settings_and_a_kill_leave_no_old_model_that_passes_for_the_new(pretrained, tmp_path, monkeypatch):
+    out = tmp_path / "model"
+    shutil.copytree(pretrained, out)
+    other = [*SMALL, "train.max_epochs=1"]
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("oddqso.api.pretraining._train", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(out, n_target=N, seed=2, overrides=other)
+    assert not any((out / name).exists() for name in NAMES)
+    monkeypatch.undo()
+    pretrain(out, n_target=N, seed=2, overrides=other)
+    assert json.loads((out / "model.json").read_text())["training"]["max_epochs"] == 1
+
+
+def test_quasars_that_are_learned_from_are_not_those_of_a_survey_with_that_seed(pretrained):
+    card = json.loads((pretrained / "model.json").read_text())
+    learned = SurveyParams(**card["data"]["survey"])
+    of_a_user = SurveyParams(seed=2, n_target=N)
+    models = [
+        [target.model for plan in plan_survey(survey) for target in make_targets(plan, survey)]
+        for survey in (learned, of_a_user)
+    ]
+    assert not any(np.array_equal(one, other) for one in models[0] for other in models[1])
 
 
 @pytest.mark.slow  # three processes that import everything

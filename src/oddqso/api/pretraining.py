@@ -17,10 +17,11 @@ from oddqso.runs.executors import make_executor
 from oddqso.runs.files import read_json, read_table, write_json, write_table
 from oddqso.runs.progress import Progress, Silent
 
-PRETRAIN_SETTINGS: tuple[str, ...] = ("train.max_spectra=100000000",)
-"""All spectra are learned from, unless settings say otherwise."""
+PRETRAIN_SETTINGS: tuple[str, ...] = ("train.max_spectra=100000000", "train.validation_share=0.08")
+"""All spectra are learned from but a twelfth, which is many enough of so many, unless settings say otherwise."""
 
 _SPECTRA, _RECORD = "spectra", "pretrain.json"
+_MADE = ("model.json", "model.safetensors", "curves.parquet")
 _CHUNK_TARGETS = 250
 
 
@@ -64,7 +65,8 @@ def pretrain(
     n_target : int
         Quasars to simulate; about one in twelve is too faint to learn from.
     seed : int
-        Same seed, same bytes, whatever the number of workers.
+        Same seed, same bytes, whatever the number of workers. The quasars are others than those of a simulated survey
+        of that seed.
     overrides : sequence of str
         Settings as ``section.name=value``; those of sample, ingest, prepare and train matter.
     workers : int
@@ -80,9 +82,14 @@ def pretrain(
         If there are too few spectra to learn from.
     """
     settings = read_settings(None, [*PRETRAIN_SETTINGS, *overrides])
+    if settings.train.start != "scratch":
+        raise ConfigError(
+            f"train.start={settings.train.start} is a way to run with weights that are there; weights are made from "
+            "scratch: leave the setting out"
+        )
     out, progress = Path(out), progress or Silent()
     with RunDirectory(out).locked():
-        survey = ordinary_survey(n_target, seed)
+        survey = ordinary_survey(n_target, survey_seed(seed))
         record = json.loads(json.dumps(_record(survey, settings, seed)))
         before = read_json(out / _RECORD) if (out / _RECORD).exists() else None
         if before is not None and before["spectra"] != record["spectra"]:
@@ -95,10 +102,25 @@ def pretrain(
             return out
         if before is not None and before != record:
             shutil.rmtree(out / "scratch", ignore_errors=True)
+            for name in _MADE:  # else a kill before the new ones would leave the old ones under the new record
+                (out / name).unlink(missing_ok=True)
         write_json(out / _RECORD, record)
         names = _simulate(out / _SPECTRA, survey, settings, workers, progress)
         _train(out, names, survey, settings, seed, progress)
     return out
+
+
+def survey_seed(seed: int) -> int:
+    """The seed of the survey that weights of this seed learn from: none that a survey of one's own is likely to have.
+
+    Examples
+    --------
+    >>> survey_seed(1) == survey_seed(1) != survey_seed(2)
+    True
+    """
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, *b"pretrain"]).generate_state(1, np.uint32)[0])
 
 
 def ordinary_survey(n_target: int, seed: int) -> Any:
@@ -190,7 +212,7 @@ def _train(out: Path, names: Sequence[str], survey: Any, settings: Settings, see
             "what": "simulated ordinary quasars of an oddqso survey; strict ones, prepared as in a run",
             "n_target": survey.n_target,
             "n_spec": sum(len(part) for part in parts),
-            "seed": survey.seed,
+            "seed": seed,
             "simulator": _simulator(),
             "survey": survey.model_dump(mode="json"),
             "prepare": settings.prepare.model_dump(mode="json"),

@@ -133,10 +133,10 @@ def _train(
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
         "training": params.model_dump(exclude={"network"}), **started, **figures, **about,
     }  # fmt: skip
-    save_model(vae, facts, out)
     aside = out / (CURVES_NAME + ".new")
     pq.write_table(pa.Table.from_pylist(curves, schema=CURVES_SCHEMA), aside)
     aside.replace(out / CURVES_NAME)
+    save_model(vae, facts, out)  # the card last: where it lies, all lies
     del data
     shutil.rmtree(scratch)
 
