@@ -120,6 +120,36 @@ def test_undo_takes_back_the_last_and_shows_it(reader, server):
     assert me.page.locator('[data-verdict][aria-pressed="true"]').count() == 0
 
 
+def test_what_was_asked_before_the_undoing_is_not_shown_after_it(reader, server):
+    """The answer that still holds the verdict comes last: after the undoing, and after what was asked anew."""
+    me = reader()
+    first = me.open(84)
+    early, undoing = [], []
+
+    def hold(route):
+        if early:
+            route.continue_()
+        else:
+            early.append((route, route.fetch()))
+
+    me.go_on("r")
+    me.saved()
+    me.page.route(f"**/api/v1/objects/{first}", hold)
+    me.page.route("**/undo", lambda route: undoing.append(route))
+    me.press("Backspace")
+    while not (early and undoing):
+        me.page.wait_for_timeout(20)
+    undoing[0].continue_()
+    me.saved()
+    me.page.wait_for_timeout(300)
+    route, answer = early[0]
+    route.fulfill(response=answer)
+    me.wait(first)
+    me.page.wait_for_timeout(300)
+    assert answer.json()["my_verdict"]["verdict"] == "ARTIFACT"
+    assert me.page.locator('[data-verdict][aria-pressed="true"]').count() == 0
+
+
 def test_undo_of_what_still_waits(reader, server):
     """Verdict and undoing both wait for the network; they arrive in their order."""
     me = reader()

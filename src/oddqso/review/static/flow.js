@@ -14,14 +14,17 @@ export class Flow {
     this.objects = new Map();
     this.spectra = new Map();
     this.following = new Map(); // after -> ids
+    this.forgotten = new Map(); // id -> how often
   }
 
-  /** Facts and spectrum of an object: a promise, kept. */
-  load(id) {
-    return Promise.all([
+  /** Facts and spectrum of an object, kept; what was forgotten while it was on its way is asked for again. */
+  async load(id) {
+    const before = this.forgotten.get(id);
+    const [object, spectrum] = await Promise.all([
       this.keep(this.objects, id, () => get(`/objects/${id}`, { quiet: true })),
       this.keep(this.spectra, id, () => get(`/objects/${id}/spectrum`, { quiet: true })),
-    ]).then(([object, spectrum]) => ({ object, spectrum }));
+    ]);
+    return this.forgotten.get(id) === before ? { object, spectrum } : this.load(id);
   }
 
   keep(map, id, make) {
@@ -36,6 +39,7 @@ export class Flow {
 
   /** What is known of an object is no longer true. */
   forget(id, spectrumToo = false) {
+    this.forgotten.set(id, (this.forgotten.get(id) ?? 0) + 1);
     this.objects.delete(id);
     if (spectrumToo) this.spectra.delete(id);
   }

@@ -163,7 +163,6 @@ async function undo() {
   if (undone.target_id !== state.id) open(undone.target_id);
   else verdicts.open(state.id, null);
   await undone.answer.catch(() => {});
-  verdicts.letGo(undone.target_id);
   refresh(undone.target_id);
 }
 
@@ -171,9 +170,12 @@ async function undo() {
 async function refresh(id) {
   const was = state.object;
   flow.forget(id);
+  if (id !== state.id) { verdicts.letGo(id); return; }
+  const loaded = await flow.load(id).catch(() => null);
+  if (!loaded) return;
+  verdicts.letGo(id); // not before: until now the page knew better
   if (id !== state.id) return;
-  const { object } = await flow.load(id);
-  if (id !== state.id) return;
+  const { object } = loaded;
   state.object = object;
   verdicts.open(id, object.my_verdict);
   showFacts(object, meta("reviewer"));
