@@ -1,9 +1,14 @@
+import csv
+
 import pyarrow.parquet as pq
 import pytest
 
 import oddqso
 from oddqso.errors import ConfigError, StageError
+from oddqso.review.journal import Journal
 from oddqso.runs.directory import RunDirectory
+from oddqso.vetting.ledger import Entry
+from oddqso.vetting.verdicts import Verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]  # a report is made after each import
 
@@ -67,3 +72,21 @@ def test_the_blind_queue_from_export_to_claim(finished, copy_of, tmp_path):
     text = (run / "vetting" / "verdicts.csv").read_bytes()
     assert oddqso.vet_import(filled, run, vetter="ada") == 0
     assert (run / "vetting" / "verdicts.csv").read_bytes() == text
+
+
+def test_answers_that_waited_for_the_run_are_counted_at_once_and_claimed_by_the_next_run(finished, copy_of):
+    run = copy_of(finished)
+    batch = oddqso.vet_export(run, n=20)
+    filled = list(csv.DictReader(oddqso.vet_oracle(run).read_text().splitlines()))
+    journal = Journal(run / "vetting")
+    for row in filled:
+        journal.add(
+            row["ITEM"],
+            Entry(batch.name, row["ITEM"], Verdict(row["VERDICT"]), "ada", "2026-01-01T00:00:00+00:00", "", ""),
+        )
+    assert oddqso.vet_status(run).n_judged == len(filled)
+    assert not (run / "vetting" / "verdicts.csv").exists()
+    oddqso.run(None, run)
+    key = pq.read_table(run / "vetting" / "keys" / f"{batch.name}.parquet")
+    n_asked = key["KIND"].to_pylist().count("calibration")
+    assert oddqso.vet_status(run).certificate["vetting"]["n_looked"] == n_asked

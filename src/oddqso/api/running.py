@@ -150,7 +150,10 @@ def run(
     record = directory.record()
     folder = _input(input, record, directory.root)
     chosen = _settings(settings, config, overrides, record)
+    from oddqso.review.journal import take_over
+
     with directory.locked():
+        take_over(directory)  # answers that came in while another process held the run
         _guard(directory, record, chosen)
         _write_record(directory, folder, chosen)
         with make_executor(workers) as executor:

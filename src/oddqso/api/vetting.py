@@ -220,10 +220,11 @@ def vet_answers(
 
 def vet_status(run: Path | str) -> VetStatus:
     """Where the vetting of a run stands."""
+    from oddqso.review.journal import whole_ledger
     from oddqso.vetting.vetters import vetters
 
     directory, _ = opened_run(run)
-    ledger = read_ledger(directory.root / "vetting")
+    ledger = whole_ledger(directory.root / "vetting")
     settled = ledger.settled()
     return VetStatus(
         n_items=len(ledger.items()),

@@ -18,11 +18,11 @@ import pyarrow as pa
 from oddqso.errors import ConflictError, DataError, OddqsoError, StageError
 from oddqso.reports.results import SpectrumView
 from oddqso.review.desk_work import Certified, DeskWork, Update
-from oddqso.review.journal import Journal, take_over, try_take_over, with_received
+from oddqso.review.journal import Journal, take_over, try_take_over, whole_ledger
 from oddqso.review.payload import SpectrumPayload
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.files import read_json
-from oddqso.vetting.ledger import VERDICTS_NAME, Entry, Ledger, Settled, labels_of, new_entries, read_ledger
+from oddqso.vetting.ledger import VERDICTS_NAME, Entry, Ledger, Settled, labels_of, new_entries
 from oddqso.vetting.verdicts import Answer
 
 BLOCK: Final = 50
@@ -72,8 +72,7 @@ class Desk:
             paths = (self.journal.folder / VERDICTS_NAME, self.journal.path, self.journal.folder / "keys")
             state = [(p.stat().st_mtime_ns, p.stat().st_size) if p.exists() else None for p in paths]
             if state != self._kept.ledger_state:
-                written = read_ledger(self.journal.folder)
-                self._kept.ledger = with_received(written, self.journal.entries().values())
+                self._kept.ledger = whole_ledger(self.journal.folder)
                 self._kept.ledger_state = state
             return self._kept.ledger
 

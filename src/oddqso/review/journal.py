@@ -83,11 +83,16 @@ def with_received(ledger: Ledger, received: Iterable[Entry]) -> Ledger:
     return Ledger(ledger.keys, (*ledger.entries, *missing)) if missing else ledger
 
 
+def whole_ledger(folder: Path) -> Ledger:
+    """The ledger in a run's folder ``vetting``, with the answers that still wait for the run's lock."""
+    return with_received(read_ledger(folder), Journal(folder).entries().values())
+
+
 def take_over(directory: RunDirectory) -> int:
     """Write what came in into the ledger, and say how many answers that was; the caller holds the run's lock."""
     folder = directory.root / "vetting"
     ledger = read_ledger(folder)
-    whole = with_received(ledger, Journal(folder).entries().values())
+    whole = whole_ledger(folder)
     n_new = len(whole.entries) - len(ledger.entries)
     if n_new:
         write_entries(folder, whole.entries)
