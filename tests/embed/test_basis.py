@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from oddqso.embed.basis import evidence, finish, fit_step, start_linear
+from oddqso.embed.basis import finish, fit_step, start_linear
 from oddqso.embed.frame import RestGrid, project
 from oddqso.embed.linear import LinearModel
+from oddqso.embed.sums import evidence
 from oddqso.embed.template import template
 from oddqso.spectra.grid import N_MODEL
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oddqso.embed.fine import FineWidths
 from oddqso.embed.module import Batch
 from oddqso.embed.vae import Vae, kl_units
 from oddqso.spectra.grid import model_grid
@@ -65,9 +66,11 @@ def measure(vae: Vae, batches: Iterable[Batch], snr: NDArray[np.float64], seed: 
     -------
     dict
         ``accuracy`` with its 68 % interval, ``chi_width`` (half the central 68.27 % of the whitened residual; 1 is
-        right) redward of Lyman alpha and in the forest, the shares within 1, 2 and 3 sigma, and the KL of each latent.
+        right) redward of Lyman alpha and in the forest, the shares within 1, 2 and 3 sigma, the widths in sky lines,
+        joins and fine bins of observed wavelength (`FineWidths.figures`), and the KL of each latent.
     """
-    parts = [_batch_figures(vae, batch) for batch in batches]
+    fine = FineWidths()
+    parts = [_batch_figures(vae, batch, fine) for batch in batches]
     each = np.concatenate([part[0] for part in parts])  # (n_spec,)
     kl = np.concatenate([part[1] for part in parts]).mean(axis=0)  # (n_latent,)
     histogram = {side: np.concatenate([part[2][side] for part in parts]) for side in ("red", "forest")}
@@ -91,6 +94,7 @@ def measure(vae: Vae, batches: Iterable[Batch], snr: NDArray[np.float64], seed: 
     active = np.flatnonzero(kl > ACTIVE_NAT)
     return {
         "held_out": {"n_spec": len(each), "snr_bins": bins},
+        **fine.figures(vae.linear.noise_factor().detach().numpy()),
         "active_units": len(active),
         "active_latents": active.tolist(),
         "kl_per_latent": [round(float(value), 5) for value in kl],
@@ -102,7 +106,7 @@ _EDGE = np.linspace(0, 10, 1001)
 
 @torch.inference_mode()
 def _batch_figures(
-    vae: Vae, batch: Batch
+    vae: Vae, batch: Batch, fine: FineWidths
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], dict[str, NDArray[np.int64]]]:
     flux, ivar, z = batch
     frame = vae.grid.frame(z)
@@ -113,6 +117,7 @@ def _batch_figures(
     chi = ((flux - model).abs() / variance.sqrt()).numpy()
     red = model_grid() > LYMAN_ALPHA_ANGSTROM * (1 + np.asarray(z))[:, None]
     good = ivar.numpy() > 0
+    fine.add(chi, red & good)
     counts = {
         side: np.stack(
             [np.histogram(np.minimum(row[use], 9.999), _EDGE)[0] for row, use in zip(chi, part, strict=True)]

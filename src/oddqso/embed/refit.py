@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from oddqso.embed.basis import Batches, Sums, gather_all, square, update_amplitude, update_errors
+from oddqso.embed.basis import update_amplitude, update_errors
 from oddqso.embed.linear import LinearModel
+from oddqso.embed.sums import Batches, Sums, gather_all, square
 from oddqso.embed.template import template
 
 Float = NDArray[np.float64]

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from oddqso.embed.basis import spread, square
 from oddqso.embed.frame import Frame, back_project, gram, take
 from oddqso.embed.linear import Posterior
 from oddqso.embed.module import Batch
 from oddqso.embed.params import EmbedParams
+from oddqso.embed.sums import spread, square
 from oddqso.embed.vae import Encoded, Vae
 
 _FLOOR = 0.05  # of the typical flux, added to the noise, so that the brightest spectra do not rule
