@@ -84,7 +84,9 @@ def test_a_model_is_measured_and_every_call_gives_the_same(model, spectra):
     leak, shift = figures["redshift_leakage"], figures["shift_consistency"]
     assert leak["n_spec"] == sum(one["n_spec"] for one in leak["intervals"])
     assert all(one["n_spec"] >= 60 for one in leak["intervals"])
-    assert 0 <= leak["r2"] < 0.3  # the synthetic quasars do not change with redshift
+    assert -0.3 < leak["r2"] < leak["r2_with_amplitude"]  # this model has learned from few spectra, and leaks
+    assert 0 < leak["r2_sigma"] < 0.3
+    assert leak["r2_products"] is not None
     assert 0 < shift["share"] < 0.1
 
 
@@ -95,6 +97,9 @@ def test_with_few_spectra_nothing_is_said(model, spectra):
     faint = _as_set(spectra)
     assert measure_consistency(model.vae, replace(faint, snr=faint.snr * 0.1), [0, 1, 2], 1) == nothing
     assert measure_consistency(model.vae, _as_set(spectra), [0], 1) == nothing  # the amplitude alone is no shape
+    many = measure_consistency(model.vae, _as_set(spectra), list(range(model.n_latent)), 1, n_interval=70)
+    assert many["redshift_leakage"] is None  # five spectra a latent
+    assert many["shift_consistency"] is not None
 
 
 def test_quasars_that_leave_the_grid_do_not_count(model, spectra):

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
-from oddqso.embed.leakage import redshift_leakage, shift_distance
+from oddqso.embed.leakage import ROWS_PER_FUNCTION, redshift_leakage, shift_distance
 from oddqso.embed.scratch import TrainingSet
 from oddqso.embed.vae import Vae
 from oddqso.spectra.grid import LOG_STEP, N_MODEL, model_grid
@@ -25,9 +25,12 @@ SNR_MIN: Final = 2.0
 SHIFT_PIXELS: Final = (200, 800)
 """How far spectra are moved: ln(1 + z) changes by 0.05 to 0.2."""
 
-_N_LEAST, _N_MOST, _CHUNK = 60, 1000, 64
+N_INTERVAL: Final = 4000
+"""Most spectra within an interval of redshift that leakage is measured with."""
+
+_N_LEAST, _N_SHIFT, _CHUNK = 60, 1000, 64
 _PIXELS_LEAST = 400
-_MEANS = ("r2", "r2_with_amplitude", "r2_controls")
+_MEANS = ("r2", "r2_with_amplitude", "r2_controls", "r2_products")
 _OMEGA_M, _REDDEST = 0.315, 1.03
 
 
@@ -53,7 +56,9 @@ def shared_window(z_min: float, z_max: float) -> tuple[float, float]:
 def placed_twice(
     flux: Float32, ivar: Float32, z: Float, shift: NDArray[np.int64]
 ) -> tuple[tuple[Float32, Float32, Float], tuple[Float32, Float32, Float]]:
-    """The same spectra at two redshifts, by whole pixels, with the same coverage redward of Lyman alpha.
+    """The same spectra at two redshifts, with the same coverage redward of Lyman alpha.
+
+    By whole pixels: nothing is interpolated.
 
     Parameters
     ----------
@@ -108,7 +113,9 @@ def latents(vae: Vae, flux: Float32, ivar: Float32, z: Float) -> Float32:
     return found
 
 
-def measure_consistency(vae: Vae, data: TrainingSet, active: list[int], seed: int) -> dict[str, Any]:
+def measure_consistency(
+    vae: Vae, data: TrainingSet, active: list[int], seed: int, n_interval: int = N_INTERVAL
+) -> dict[str, Any]:
     """Redshift leakage and shift consistency on held-out spectra with S/N of at least 2, for ``model.json``.
 
     The main figures leave out latent 0, the amplitude against the mean amplitude at that redshift: with the shape it
@@ -123,49 +130,61 @@ def measure_consistency(vae: Vae, data: TrainingSet, active: list[int], seed: in
     active : list of int
         Active latents.
     seed : int
-        Of choices and folds.
+        Of choices.
+    n_interval : int
+        Most spectra an interval of redshift.
 
     Returns
     -------
     dict
         ``redshift_leakage`` (`redshift_leakage`, mean over `INTERVALS` and each of them) and ``shift_consistency``
-        (`shift_distance`); None where there are too few spectra, or no active latent.
+        (`shift_distance`); None where there are too few spectra, or no active latent. Spectra are moved by whole
+        pixels: what a fraction of a pixel changes is not in it.
     """
     rng = np.random.default_rng([seed, 19])
     bright = rng.permutation(np.flatnonzero(data.held_out & (data.snr >= SNR_MIN)))
     if not _shape(active):
         return {"redshift_leakage": None, "shift_consistency": None}
     return {
-        "redshift_leakage": _leakage(vae, data, bright, active, rng),
+        "redshift_leakage": _leakage(vae, data, bright, active, n_interval),
         "shift_consistency": _shift(vae, data, bright, active, rng),
     }
 
 
 def _leakage(
-    vae: Vae, data: TrainingSet, bright: NDArray[np.int64], active: list[int], rng: np.random.Generator
+    vae: Vae, data: TrainingSet, bright: NDArray[np.int64], active: list[int], n_interval: int
 ) -> dict[str, Any] | None:
     found = []
     for z_min, z_max in INTERVALS:
-        index = bright[(data.z[bright] >= z_min) & (data.z[bright] < z_max)][:_N_MOST]
-        if len(index) < _N_LEAST:
+        index = bright[(data.z[bright] >= z_min) & (data.z[bright] < z_max)][:n_interval]
+        if len(index) < max(_N_LEAST, ROWS_PER_FUNCTION * len(active)):
             continue
         flux, ivar, z = data.read(index)
         latent = latents(vae, *window(flux, ivar, z, *shared_window(z_min, z_max)), z)
         controls = np.stack([luminosity(data.scale[index], z), np.log(data.snr[index])], axis=1)
-        figures = redshift_leakage(latent[:, _shape(active)], z, controls, rng, _N_MOST)
-        figures["r2_with_amplitude"] = redshift_leakage(latent[:, active], z, controls, rng, _N_MOST)["r2"]
-        found.append({"z_min": z_min, "z_max": z_max, **_rounded(figures)})
+        shape = redshift_leakage(latent[:, _shape(active)], z, controls)
+        whole = redshift_leakage(latent[:, active], z, controls, pairs=False)
+        if shape is not None and whole is not None:
+            found.append({"z_min": z_min, "z_max": z_max, **_rounded(shape | {"r2_with_amplitude": whole["r2"]})})
     if not found:
         return None
     n_spec = np.array([one["n_spec"] for one in found])
-    means = {name: float(np.average([one[name] for one in found], weights=n_spec)) for name in _MEANS}
+    sigma = np.array([(one["r2_high"] - one["r2_low"]) / 2 for one in found])
+    means = {name: _mean([one[name] for one in found], n_spec) for name in _MEANS}
+    means["r2_sigma"] = float(np.sqrt(np.sum((n_spec * sigma) ** 2)) / n_spec.sum())
     return {**_rounded(means), "n_spec": int(n_spec.sum()), "intervals": found}
+
+
+def _mean(values: list[float | None], n_spec: NDArray[np.int64]) -> float | None:
+    """Mean over intervals by their spectra, of those in which something was measured."""
+    known = [(value, n) for value, n in zip(values, n_spec.tolist(), strict=True) if value is not None]
+    return float(np.average([value for value, _ in known], weights=[n for _, n in known])) if known else None
 
 
 def _shift(
     vae: Vae, data: TrainingSet, bright: NDArray[np.int64], active: list[int], rng: np.random.Generator
 ) -> dict[str, Any] | None:
-    index = bright[:_N_MOST]
+    index = bright[:_N_SHIFT]
     if len(index) < _N_LEAST:
         return None
     flux, ivar, z = data.read(index)
