@@ -66,6 +66,12 @@ def test_a_setting_that_the_weights_do_not_have_is_named(from_weights, small_par
         adopt(from_weights("pretrained", network=other), tmp_path)
 
 
+@pytest.mark.parametrize("content", [{}, {"n_linear": 31}, EmbedParams().model_dump()])
+def test_defaults_give_way_to_the_weights_written_down_or_not(from_weights, small_params, content):
+    asked = EmbedParams.model_validate(content)  # a run that goes on reads every default from its record
+    assert of_weights(from_weights("finetune", network=asked)).network == small_params.network
+
+
 def test_the_architecture_is_that_of_the_weights(from_weights, small_params):
     assert of_weights(from_weights("finetune", network=EmbedParams())).network == small_params.network
     assert of_weights(TrainParams()) == TrainParams()

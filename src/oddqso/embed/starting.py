@@ -104,7 +104,11 @@ def of_weights(params: TrainParams) -> TrainParams:
 
 
 def _check_architecture(asked: EmbedParams, theirs: EmbedParams, folder: Path) -> None:
-    """Weights have the architecture that they have; a setting that was changed, and to something else, is a mistake."""
+    """Weights have the architecture that they have; a setting that was changed, and to something else, is a mistake.
+
+    A setting at its default gives way to the weights: a run's record and a file of `oddqso init` hold every default, so
+    that nobody knows whether it was asked for.
+    """
     usual = EmbedParams()
     for name, value in asked.model_dump().items():
         found = getattr(theirs, name)
