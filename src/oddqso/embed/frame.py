@@ -31,6 +31,11 @@ class Frame(NamedTuple):
     fraction: Tensor
     z: Tensor
 
+    def rows(self, index: Tensor) -> "Frame":
+        """Those of some spectra, by index."""
+        start = [self.start[row] for row in index.tolist()]
+        return Frame(start, self.first[index], self.fraction[index], self.z[index])
+
     @property
     def on_cpu(self) -> bool:
         """Whether loops over spectra cost less than gathering them."""
@@ -149,8 +154,8 @@ def back_project(table: Tensor, frame: Frame, value: Tensor) -> Tensor:
     n_wave = value.shape[1]
     wide = _rows(value, n_wave + 1)
     wide[:, 0] = 0
-    wide[:, 1:] = value * frame.fraction
-    wide[:, :-1] += value * (1 - frame.fraction)
+    torch.mul(value, frame.fraction, out=wide[:, 1:])
+    wide[:, :-1] += value - wide[:, 1:]
     if not frame.on_cpu:
         return torch.bmm(wide[:, None, :], windows(table, frame.first, n_wave + 1))[:, 0]
     out = value.new_empty(len(value), table.shape[1])
@@ -183,7 +188,7 @@ def gram(table: Tensor, frame: Frame, weight: Tensor, n_bin: int = 1, rows: Tens
         products = torch.bmm(part.transpose(1, 2), part * weight[:, :, None])
         return products if rows is None else torch.where(rows[:, None, None], products, 0)
     out = weight.new_zeros(len(weight), n_column, n_column)
-    root, scratch = weight.sqrt()[:, :, None], weight.new_empty(n_wave, n_column)
+    root, scratch = weight.sqrt()[:, :, None].unbind(), weight.new_empty(n_wave, n_column)
     factor, out_array = scratch.numpy(), out.numpy()
     nearest = (frame.fraction[:, 0] > 0.5).int().tolist()
     with np.errstate(all="ignore"):

@@ -58,9 +58,12 @@ class MeanIgm(nn.Module):
     def forward(self, frame: Frame) -> Tensor:
         """Mean transmission, (n_spec, n_wave), 1 redward of Lyman alpha."""
         tau = take(self.coefficient, frame) * self.power
-        if not frame.on_cpu or bool((frame.z > 2.9).any()):
-            tau = tau + take(self.blue, frame) * self._limit(frame)
-        return torch.exp(-tau)
+        if not frame.on_cpu:
+            tau += take(self.blue, frame) * self._limit(frame)
+        elif len(far := torch.nonzero(frame.z > 2.9)[:, 0]):
+            some = frame.rows(far)
+            tau[far] += take(self.blue, some) * self._limit(some)
+        return tau.neg_().exp_()
 
     def _limit(self, frame: Frame) -> Tensor:
         near = self.limit[4]  # 1 + the redshift at which the limit falls on the pixel, (n_wave,)

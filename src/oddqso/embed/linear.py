@@ -2,7 +2,7 @@
 
 A spectrum is ``A T(z) (m + B c)``: amplitude A, mean transmission T, mean rest-frame spectrum m, components B with
 ``c ~ N(0, 1)``. Given the errors of the pixels the posterior of c is Gaussian; the amplitude has a broad prior about
-its mean at that redshift, so that the way in which a spectrum was normalized does not matter.
+what the data say by themselves, so that the way in which a spectrum was normalized does not matter.
 """
 
 import math
@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from oddqso.embed.frame import Frame, RestGrid, back_project, gram, project, take
 from oddqso.embed.igm import MeanIgm, igm_variance
+from oddqso.embed.solving import diagonal_of_inverse, solve
 from oddqso.spectra.grid import N_MODEL
-
-AMPLITUDE_SIGMA = 3.0
-"""Width of the prior of the amplitude, as a fraction of its mean."""
 
 _RIDGE = 1e-4
 """Share of its diagonal that is added to the curvature."""
@@ -28,7 +26,13 @@ _BRIGHT = 32.0
 """Mean squared signal-to-noise ratio of a pixel from which on the last turn takes every pixel by itself."""
 
 _FIRST_STEPS = 2
-"""Steps towards the amplitude from its prior mean; later turns begin near it and need one."""
+"""Steps towards the amplitude in the first turn; later turns begin near it and need one."""
+
+_STRETCH = 50
+"""Pixels of a stretch whose amplitude is taken by itself."""
+
+_SIGNIFICANT = 5.0
+"""The amplitude of the data counts from here on, in units of its error."""
 
 N_AMPLITUDE = 24
 """Nodes in ln(1 + z) at which the mean amplitude is kept."""
@@ -37,19 +41,24 @@ N_AMPLITUDE = 24
 class Posterior(NamedTuple):
     """Posterior of the linear part of n_spec spectra.
 
-    ``amplitude`` (n_spec,) A; ``mean`` (n_spec, n_column - 1) of c; ``precision`` and ``covariance``
-    (n_spec, n_column, n_column) float64 of (amplitude / A, c), and the lower Cholesky factor ``root`` of the precision;
-    ``residual_weight`` (n_spec, n_wave) inverse variance of a residual, Student weights left out; ``model`` (n_spec,
-    n_wave).
+    ``amplitude`` (n_spec,) A; ``mean`` (n_spec, n_column - 1) of c; ``precision`` (n_spec, n_column, n_column) and
+    ``variance`` (n_spec, n_column) float64 of (amplitude / A, c), and the lower Cholesky factor ``root`` of the
+    precision; ``residual_weight`` (n_spec, n_wave) inverse variance of a residual, Student weights left out; ``model``
+    (n_spec, n_wave).
     """
 
     amplitude: Tensor
     mean: Tensor
     precision: Tensor
-    covariance: Tensor
+    variance: Tensor
     root: Tensor
     residual_weight: Tensor
     model: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """Inverse of the precision, (n_spec, n_column, n_column) float64; made anew each time."""
+        return torch.cholesky_inverse(self.root)
 
     @property
     def log_precision(self) -> Tensor:
@@ -136,32 +145,33 @@ class LinearModel(nn.Module):
         transmission, fraction : (n_spec, n_wave) float32
             Mean transmission and `fractional_variance`.
         """
-        centre = self.mean_amplitude(frame)  # (n_spec,)
         noise = self.noise_factor() / ivar.clamp(min=0)  # (n_spec, n_wave), infinite where nothing is known
+        model = take(self.table[:, 0], frame).mul_(transmission)
+        centre = own_amplitude(self.mean_amplitude(frame), flux, noise, model)  # (n_spec,)
         amplitude, coefficient = centre, torch.zeros(len(flux), self.n_column, device=flux.device)
         coefficient[:, 0] = 1
-        model = take(self.table[:, 0], frame).mul_(transmission).mul_(centre[:, None])
+        model.mul_(centre[:, None])
         for turn in range(self.n_robust + 1):
-            level = torch.maximum(model**2, (0.05 * amplitude[:, None]) ** 2)
-            variance = torch.addcmul(noise, fraction, level)  # (n_spec, n_wave)
+            level = model.square().clamp_(min=(0.05 * amplitude[:, None]) ** 2)
+            variance = torch.addcmul(noise, fraction, level, out=level)  # (n_spec, n_wave)
             misfit = flux - model
             weight = variance
             if turn:  # weights of a Student likelihood are those of a variance that grows with the misfit
-                dof = self.student_dof
-                weight = torch.addcmul(variance, misfit, misfit, value=1 / dof).mul_(dof / (dof + 1))
+                weight = torch.addcmul(variance, misfit, misfit, value=1 / self.student_dof)
+            weight = transmission / weight
             start = coefficient * amplitude[:, None]
             bright = None  # or which spectra are, (n_spec,)
             if turn == self.n_robust:
                 bright = (model**2 / variance).mean(dim=1) > _BRIGHT
-            curvature, slope = self._expand(weight.reciprocal(), misfit, start, frame, transmission, bright)
-            solution = _solve(curvature, slope, amplitude.double(), centre.double(), 1 if turn else _FIRST_STEPS)
+            curvature, slope = self._expand(weight, misfit, start, frame, transmission, bright)
+            if turn:
+                curvature, slope = (part * (1 + 1 / self.student_dof) for part in (curvature, slope))
+            solution = solve(curvature, slope, amplitude.double(), centre.double(), 1 if turn else _FIRST_STEPS)
             amplitude, coefficient = solution.amplitude.float(), solution.coefficient.float()
-            model = project(self.table, frame, coefficient).mul_(transmission).mul_(amplitude[:, None])
+            model = project(self.table, frame, coefficient * amplitude[:, None]).mul_(transmission)
         root = solution.root
-        covariance = torch.cholesky_inverse(root)
-        return Posterior(
-            amplitude, coefficient[:, 1:], solution.precision, covariance, root, variance.reciprocal_(), model
-        )
+        spread = diagonal_of_inverse(root)
+        return Posterior(amplitude, coefficient[:, 1:], solution.precision, spread, root, variance.reciprocal_(), model)
 
     def _expand(
         self, weight: Tensor, misfit: Tensor, start: Tensor, frame: Frame, transmission: Tensor, bright: Tensor | None
@@ -170,11 +180,10 @@ class LinearModel(nn.Module):
 
         The gradient at ``start`` is exact. The curvature is to the nearest pixel, and of the table averaged over a few
         pixels, which the next turn makes good; in the last, where it is known which are ``bright``, over two, and for
-        those over none.
+        those over none. ``weight`` is that of the pixels times their transmission; it and ``misfit`` are used up.
         """
-        weighted = weight * transmission  # (n_spec, n_wave)
-        slope = back_project(self.table, frame, misfit * weighted).double()
-        seen = weighted * transmission
+        slope = back_project(self.table, frame, misfit.mul_(weight)).double()
+        seen = weight.mul_(transmission)  # (n_spec, n_wave)
         n_bin = _ROUGH_BIN if bright is None else _BIN
         binned = sum(seen[:, part::n_bin] for part in range(1, n_bin)) + seen[:, ::n_bin]
         curvature = gram(self._averaged_table(n_bin), frame, binned, n_bin, None if bright is None else ~bright)
@@ -197,56 +206,26 @@ class LinearModel(nn.Module):
         return (self.student_dof + 1) / (self.student_dof + chi2)
 
 
-class _Solution(NamedTuple):
-    """What `_solve` finds, float64.
+def own_amplitude(mean: Tensor, flux: Tensor, noise: Tensor, shape: Tensor) -> Tensor:
+    """Amplitude that the data have by themselves, (n_spec,); where they say next to nothing its ``mean``.
 
-    ``amplitude`` (n_spec,); ``coefficient`` (n_spec, n_column), (1, c); ``precision`` (n_spec, n_column, n_column) of
-    (amplitude / A, c) and its Cholesky factor ``root``, of nothing but NaN where there is none.
-    """
-
-    amplitude: Tensor
-    coefficient: Tensor
-    precision: Tensor
-    root: Tensor
-
-
-def _solve(curvature: Tensor, slope: Tensor, place: Tensor, centre: Tensor, n_step: int) -> _Solution:
-    """Solve for amplitude and components at fixed weights of the pixels.
-
-    At an amplitude p the fit is linear in x = (amplitude / p, amplitude / p * c), drawn to N(1, AMPLITUDE_SIGMA) of the
-    prior and N(0, 1). Wanted is the p at which the first of x is 1, by Newton's method for ln(x_0) over ln(p): with P
-    the precision at p, d x / d ln p = 2 P^-1 (0, x_1, ...) - x, which needs no second factorization.
+    The weighted median of the amplitudes of stretches of pixels: no stray pixel moves it.
 
     Parameters
     ----------
-    curvature, slope : (n_spec, n_column, n_column) and (n_spec, n_column) float64
-        From `LinearModel._expand`.
-    place, centre : (n_spec,) float64
-        Amplitude to begin with; mean of its prior.
-    n_step : int
-        Steps.
+    mean : (n_spec,) float32
+        Mean amplitude at the redshift.
+    flux, noise, shape : (n_spec, n_wave) float32
+        Data, their variance (infinite where nothing is known), and the mean spectrum with amplitude 1.
     """
-    for _ in range(n_step):
-        pull = (place / (AMPLITUDE_SIGMA * centre)) ** 2
-        precision = curvature * (place**2)[:, None, None]
-        diagonal = torch.diagonal(precision, dim1=1, dim2=2)
-        diagonal[:, 0] += pull
-        diagonal[:, 1:] += 1
-        root, failed = torch.linalg.cholesky_ex(precision)  # fails on what is not finite
-        root += torch.where(failed > 0, torch.nan, 0.0)[:, None, None]
-        right = slope * place[:, None]
-        right[:, 0] += pull * centre / place
-        solved = torch.cholesky_solve(right[:, :, None], root)  # (n_spec, n_column, 1)
-        held = solved.clone()
-        held[:, 0] = 0
-        drift = 2 * torch.cholesky_solve(held, root)
-        first = solved[:, 0, 0].clamp(0.3, 3.0)
-        change = torch.log(first) / (1 - drift[:, 0, 0] / first).clamp(min=0.3)
-        step = torch.exp(change.clamp(math.log(0.3), math.log(3.0)))
-        coefficient = (solved + torch.log(step)[:, None, None] * drift)[:, :, 0] / step[:, None]
-        coefficient[:, 0] = 1
-        place = (place * step).clamp(min=0.02 * centre)
-    return _Solution(place, coefficient, precision, root)
+    weighted = shape / noise
+    product, square = ((weighted * part).view(len(mean), -1, _STRETCH).sum(dim=2) for part in (flux, shape))
+    own, order = torch.sort(product / square.clamp(min=1e-30), dim=1)  # (n_spec, n_stretch)
+    summed = torch.gather(square.sqrt(), 1, order).cumsum(dim=1)
+    middle = (summed < 0.5 * summed[:, -1:]).sum(dim=1, keepdim=True).clamp(max=own.shape[1] - 1)
+    median = torch.gather(own, 1, middle)[:, 0]
+    known = (median > 0) & (median**2 * square.sum(dim=1) > _SIGNIFICANT**2)
+    return torch.where(known, median, mean)
 
 
 def box_average(table: Tensor, n_bin: int) -> Tensor:

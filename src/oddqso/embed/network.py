@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from oddqso.embed.frame import COARSE, Frame, RestGrid
+from oddqso.embed.frame import COARSE, Frame, RestGrid, windows
 from oddqso.embed.params import EmbedParams
 from oddqso.spectra.grid import N_MODEL
 
@@ -23,7 +23,8 @@ class ConvEncoder(nn.Module):
         sizes = [(N_INPUT, width // 2, 8, 4), (width // 2, width, 5, 2), (width, width, 5, 2), (width, width, 5, 2)]
         layers: list[nn.Module] = []
         for inside, outside, kernel, stride in sizes:
-            layers += [nn.Conv2d(inside, outside, (1, kernel), (1, stride), (0, (kernel - 1) // 2)), nn.LeakyReLU(0.1)]
+            layers += [nn.Conv2d(inside, outside, (1, kernel), (1, stride), (0, (kernel - 1) // 2))]
+            layers += [nn.LeakyReLU(0.1, inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.position = nn.Parameter(torch.randn(grid.n_wave // COARSE + 1, N_HEAD) * 0.1)
         self.n_pooled = width * N_HEAD
@@ -42,14 +43,38 @@ class ConvEncoder(nn.Module):
         features = features[:, :, :n_coarse]
         at = (frame.first + frame.fraction[:, 0]) / COARSE  # in steps of the coarse grid
         left = at.long()
-        place = left[:, None] + torch.arange(n_coarse, device=left.device)
-        part = (at - left)[:, None, None].float()
-        weight = torch.lerp(self.position[place], self.position[place + 1], part) * share[:, :, None]
+        near = windows(self.position, left, n_coarse + 1)
+        weight = torch.lerp(near[:, :-1], near[:, 1:], (at - left)[:, None, None].float()) * share[:, :, None]
         pooled = torch.bmm(features, weight) / (share.sum(dim=1)[:, None, None] + 1.0)  # (n_spec, width, N_HEAD)
         log_z = torch.log1p(frame.z).float()
         more = torch.stack([log_z - 1, log_z**2 - 1, share.mean(dim=1)], dim=1)
         out: Tensor = self.last(self.head(torch.cat([pooled.flatten(1) * 4, more], dim=1)))
         return out
+
+
+class FluxLayer(nn.ConvTranspose2d):
+    """The transposed convolution to one channel, as a convolution to several: a quarter of the time.
+
+    Its kernel spans two strides, so that a stretch of one stride hears two neighboring inputs and nothing else.
+
+    Examples
+    --------
+    >>> layer, plain = FluxLayer(3, 1, (1, 8), (1, 4), (0, 2)), nn.ConvTranspose2d(3, 1, (1, 8), (1, 4), (0, 2))
+    >>> _ = layer.load_state_dict(plain.state_dict())
+    >>> features = torch.randn(2, 3, 1, 7)
+    >>> layer(features).shape, torch.allclose(layer(features), plain(features), atol=1e-6)
+    (torch.Size([2, 1, 1, 28]), True)
+    """
+
+    def forward(self, inputs: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """``inputs`` (n_spec, n_channel, 1, n) to (n_spec, 1, 1, 4 n)."""
+        # (n_channel, 2, 4): what a step takes from its own input, and from the one before
+        halves = self.weight[:, 0, 0].reshape(len(self.weight), 2, -1)
+        kernel = halves.flip(1).permute(2, 0, 1)[:, :, None].contiguous(memory_format=torch.channels_last)
+        bias = None if self.bias is None else self.bias.expand(len(kernel))
+        wide = nn.functional.conv2d(inputs, kernel, bias, padding=(0, 1))  # (n_spec, 4, 1, n + 1)
+        margin = int(self.padding[1])
+        return wide.permute(0, 2, 3, 1).flatten(2)[:, None, :, margin:-margin]
 
 
 class ConvDecoder(nn.Module):
@@ -66,8 +91,8 @@ class ConvDecoder(nn.Module):
         sizes = [(self.width, self.width), (self.width, self.width // 2), (self.width // 2, self.width // 2)]
         layers: list[nn.Module] = []
         for inside, outside in sizes:
-            layers += [nn.LeakyReLU(0.1), nn.ConvTranspose2d(inside, outside, (1, 4), (1, 2), (0, 1))]
-        layers += [nn.LeakyReLU(0.1), nn.ConvTranspose2d(self.width // 2, 1, (1, 8), (1, 4), (0, 2))]
+            layers += [nn.LeakyReLU(0.1, inplace=True), nn.ConvTranspose2d(inside, outside, (1, 4), (1, 2), (0, 1))]
+        layers += [nn.LeakyReLU(0.1, inplace=True), FluxLayer(self.width // 2, 1, (1, 8), (1, 4), (0, 2))]
         self.layers = nn.Sequential(*layers)
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)

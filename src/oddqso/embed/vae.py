@@ -68,7 +68,7 @@ class Vae(nn.Module):
         trust = information / (information + _HALF_INFORMATION)
 
         n_first = 1 + n_component
-        variance = torch.diagonal(post.covariance, dim1=1, dim2=2)[:, :n_first].float()  # (n_spec, 1 + n_component)
+        variance = post.variance[:, :n_first].float()  # (n_spec, 1 + n_component)
         sigma_linear = variance[:, 1:].sqrt()
         learned = (1 - variance[:, 1:]).clamp(min=0)
         shift, location, width = out.split([n_component, self.params.n_nonlinear, self.params.n_nonlinear], dim=1)
@@ -93,7 +93,7 @@ class Vae(nn.Module):
     def kl_linear(self, mean: Tensor, post: Posterior) -> Tensor:
         """Divergence of the components' posterior, correlations and all, from N(0, 1), (n_spec,) [nat]."""
         n_first = 1 + self.params.n_component
-        trace = torch.diagonal(post.covariance, dim1=1, dim2=2)[:, 1:n_first].sum(dim=1)
+        trace = post.variance[:, 1:n_first].sum(dim=1)
         # A block of an inverse: ln det of it is that of the rest of the matrix, less that of the whole.
         log_covariance = torch.log(post.precision[:, 0, 0]) - post.log_precision
         constant = 0.5 * (trace - self.params.n_component - log_covariance)
@@ -132,9 +132,10 @@ class Vae(nn.Module):
 
         Where nothing is known the noise adds nothing.
         """
-        level = torch.maximum(model.abs(), floor)
+        size = model.abs()
+        level = torch.maximum(size, floor).square()
         excess = torch.nan_to_num((self.linear.noise_factor() - 1) / ivar, nan=0.0, posinf=0.0)
-        return torch.sqrt(fraction * level**2 + excess) / model.abs().clamp(min=1e-12)
+        return torch.addcmul(excess, fraction, level).sqrt() / size.clamp(min=1e-12)
 
     def context(self, frame: Frame) -> tuple[Tensor, Tensor]:
         """Mean transmission and fractional variance of spectra in these frames, (n_spec, n_wave) each."""
