@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from discovery_page import discovery_page
+from finetuning_page import finetuning_page
 from model_page import model_page
 from review_page import review_page
 
@@ -21,6 +22,9 @@ def benchmarks_page() -> str:
     model = RESULTS / "model.json"
     if model.exists():
         text += model_page(json.loads(model.read_text()))
+    finetuning = RESULTS / "finetuning.json"
+    if finetuning.exists():
+        text += finetuning_page(json.loads(finetuning.read_text()))
     discovery = RESULTS / "discovery.json"
     if discovery.exists():
         text += discovery_page(json.loads(discovery.read_text()))
