@@ -39,9 +39,43 @@ def test_another_version_is_refused(folder):
         load_model(folder)
 
 
-def test_another_grid_is_refused(folder):
-    _edit(folder, lambda card: card["grid"].update(n_wave=5000))
-    with pytest.raises(DataError, match="5000"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_wave", 5000), ("n_wave", "4000"), ("first_angstrom", 3500.0), ("first_angstrom", None),
+        ("log_step", 3e-4), ("log_step", "wide"), ("log_step", True),
+    ],
+)  # fmt: skip
+def test_another_grid_is_refused(folder, name, value):
+    _edit(folder, lambda card: card["grid"].update({name: value}))
+    with pytest.raises(DataError, match=rf"model\.json is for the grid.*expected {name} [0-9.e-]+: train"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("grid", [None, [4000], {}])
+def test_without_a_grid_it_is_refused(folder, grid):
+    _edit(folder, lambda card: card.update(grid=grid))
+    with pytest.raises(DataError, match=r"model\.json is for the grid"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("active", [None, "all", [True, 2], [0, 16], [-1], [1.0], [0, 3, 3]])
+def test_active_latents_that_are_none_are_refused(folder, active):
+    _edit(folder, lambda card: card.update(active_latents=active))
+    with pytest.raises(DataError, match=r"model\.json.*active.*train the model again"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("used", [True, -1, 7, 2.0, None, "6"])
+def test_a_number_of_components_that_is_none_is_refused(folder, used):
+    _edit(folder, lambda card: card.update(n_component_used=used))
+    with pytest.raises(DataError, match=r"model\.json.*n_component_used is .*train the model again"):
+        load_model(folder)
+
+
+def test_a_card_without_the_number_of_components_is_refused(folder):
+    _edit(folder, lambda card: card.pop("n_component_used"))
+    with pytest.raises(DataError, match="n_component_used is None"):
         load_model(folder)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,9 +94,7 @@ def load_model(folder: Path) -> Model:
         params = EmbedParams.model_validate(card["architecture"])
     except (ValidationError, KeyError) as error:
         raise DataError(f"{folder / CARD_NAME} describes no architecture that this version knows: {error}") from error
-    active = card.get("active_latents")
-    if not (isinstance(active, list) and all(isinstance(one, int) and 0 <= one < params.n_latent for one in active)):
-        raise DataError(f"{folder / CARD_NAME} does not say which of its {params.n_latent} latents are active")
+    _check_counts(card, params, folder / CARD_NAME)
     path = folder / WEIGHTS_NAME
     try:
         content = path.read_bytes()
@@ -134,7 +133,41 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else card
         raise DataError(f"{path} is of format {found!r}, expected {FORMAT}; train the model again with this version")
-    grid = card.get("grid")
-    if not isinstance(grid, dict) or grid.get("n_wave") != N_MODEL or abs(grid.get("log_step", 0) - LOG_STEP) > 1e-12:
-        raise DataError(f"{path} is for the grid {grid}, expected {N_MODEL} pixels of {LOG_STEP} in ln(wavelength)")
+    _check_grid(card.get("grid"), path)
     return card
+
+
+def _check_grid(grid: object, path: Path) -> None:
+    expected = {"n_wave": N_MODEL, "first_angstrom": float(model_grid()[0]), "log_step": LOG_STEP}
+    found = grid if isinstance(grid, dict) else {}
+    for name, value in expected.items():
+        if not (_is_number(found.get(name)) and math.isclose(found[name], value, rel_tol=1e-9)):
+            raise DataError(
+                f"{path} is for the grid {grid}, expected {name} {value}: train the model again with this version"
+            )
+
+
+def _check_counts(card: dict[str, Any], params: EmbedParams, path: Path) -> None:
+    """What the card must say of latents and components for others to use the model."""
+    active = card.get("active_latents")
+    if not isinstance(active, list) or not all(_is_count(one, params.n_latent - 1) for one in active):
+        raise DataError(
+            f"{path} does not say which of its {params.n_latent} latents are active (active_latents is {active!r}, "
+            f"expected a list of whole numbers from 0 to {params.n_latent - 1}); train the model again"
+        )
+    if len(set(active)) < len(active):
+        raise DataError(f"{path} names a latent twice in active_latents; train the model again")
+    used = card.get("n_component_used")
+    if not _is_count(used, params.n_component):
+        raise DataError(
+            f"{path} does not say how many components are used (n_component_used is {used!r}, expected a whole number "
+            f"up to {params.n_component}); train the model again"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
