@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 
 from oddqso.embed import encoding, frame, module
-from oddqso.embed.devices import find_device
+from oddqso.embed.devices import find_device, halving
 from oddqso.embed.encoding import encode
 from oddqso.embed.frame import RestGrid, back_project, gram, project, take
 from oddqso.embed.module import VaeModule
@@ -133,6 +134,43 @@ def test_out_of_memory_halves_the_batch_of_the_encoding_and_says_so(model, train
         found = encode(model, training_spectra[:40], batch_size=64)
     np.testing.assert_array_equal(found.latent, expected.latent)
     assert "batches of 16 spectra" in caplog.text
+
+
+def _forked(index, batch_size, error):
+    if batch_size > 16:
+        raise error
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to ..."),
+    ],
+)  # fmt: skip
+def test_out_of_memory_in_a_process_of_its_own_halves_the_batch_as_well(error):
+    def work(batch_size):
+        start_processes(_forked, (batch_size, error), nprocs=2, start_method="fork")
+        return batch_size
+
+    assert halving(work, 64, "training") == 16
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_another_error_of_a_process_of_its_own_is_not_taken_for_a_lack_of_memory():
+    def work(batch_size):
+        start_processes(_forked, (batch_size, RuntimeError("an OutOfMemoryError it is not")), start_method="fork")
+
+    with pytest.raises(ProcessRaisedException, match="it is not"):
+        halving(work, 64, "training")
+
+
+def test_float32_is_not_rounded_on_its_way_into_products():
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    find_device("auto")
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_without_memory_for_one_spectrum_it_gives_up_clearly(model, training_spectra, monkeypatch):

@@ -1,20 +1,28 @@
 """Where the model is computed, and what happens when memory there runs out."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from oddqso.errors import ConfigError, DataError
 
 T = TypeVar("T")
+
+_NO_MEMORY = re.compile(r"^(torch\.(cuda\.)?OutOfMemoryError\b|MemoryError\b|RuntimeError: .*not enough memory)", re.M)
+"""How the last line of a traceback begins when memory ran out."""
 
 logger = logging.getLogger(__name__)
 
 
 def find_device(wanted: str, n_device: int = 1) -> torch.device:
     """The device of a setting: "cpu", "gpu", or "auto" for a GPU if there is one.
+
+    Products and convolutions of float32 are made in float32 from then on: by default GPUs round what enters
+    convolutions to ten bits (TF32), and calibration and scoring are of one precision.
 
     Raises
     ------
@@ -26,6 +34,8 @@ def find_device(wanted: str, n_device: int = 1) -> torch.device:
     >>> find_device("cpu")
     device(type='cpu')
     """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
     there = wanted != "cpu" and torch.cuda.is_available()
     if wanted == "gpu" and not there:
         raise ConfigError(
@@ -38,7 +48,17 @@ def find_device(wanted: str, n_device: int = 1) -> torch.device:
 
 
 def memory_ran_out(error: BaseException) -> bool:
-    """Whether an error of torch means that there was no memory left, on a GPU or for the processor."""
+    """Whether an error of torch means that there was no memory left, on a GPU or for the processor.
+
+    What a process of a training on several devices raised comes as the text of its traceback.
+
+    Examples
+    --------
+    >>> memory_ran_out(MemoryError()), memory_ran_out(RuntimeError("shapes do not fit"))
+    (True, False)
+    """
+    if isinstance(error, ProcessRaisedException):
+        return _NO_MEMORY.search(str(error)) is not None
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
 
 
@@ -62,7 +82,7 @@ def halving(work: Callable[[int], T], batch_size: int, what: str) -> T:
     while True:
         try:
             return work(batch_size)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, ProcessRaisedException) as error:
             if not memory_ran_out(error):
                 raise
             if batch_size == 1:
