@@ -8,7 +8,6 @@ SAMPLE is a folder that `model_sample.make` made.
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,13 @@ from oddqso.reports.accuracy import (
     SNR_MIN,
     Accuracy,
     measure_accuracy,
-    truth_bins,
-    truth_error,
 )
-from oddqso.reports.results import SpectrumView
+from oddqso.reports.results import SpectrumView, TrueFlux
+from oddqso.reports.truth_error import TruthErrors, truth_bins, truth_errors
 from oddqso.spectra import Spectra
 from oddqso.stages.views import views_of
 
 SEED, N_BOOTSTRAP = 5, 1000
-EDGES = ("snr_min", "snr_max", "n")
 KINDS = ("no broad absorption", "broad absorption, high ionization", "broad absorption, low ionization")
 Z_EDGES = (0.0, 0.7, 1.2, 1.8, 2.6, 7.0)
 
@@ -85,7 +82,7 @@ def first(sample: Sequence[Chunk], n_most: int | None) -> list[Chunk]:
 def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     """Accuracy, truth error, widths of the whitened residual, lines, leakage and shift consistency of a model."""
     snr, bal = (np.concatenate([chunk.prepared[name].to_numpy() for chunk in sample]) for name in ("SNR", "BAL"))
-    off = np.full((3, len(snr)), np.nan)  # model from delivered, model from truth, delivered from truth
+    off = np.full((3, len(snr)), np.nan)  # rows as in `TruthErrors`
 
     def views() -> Iterator[SpectrumView]:
         place = 0
@@ -93,9 +90,7 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
             embedded = encode(model, Spectra.from_table(chunk.prepared)).to_table()
             seen = views_of(chunk.ingested, chunk.prepared, embedded)
             for view, truth, delivered in zip(seen, chunk.truth, chunk.delivered, strict=True):
-                pairs = ((view, delivered), (view, truth), (replace(view, model=delivered), truth))
-                errors = [truth_error(*pair) for pair in pairs]
-                off[:, place] = [np.nan if error is None else error for error in errors]
+                off[:, place] = truth_errors(view, TrueFlux(without_noise=delivered, light=truth)) or np.nan
                 place += 1
                 yield view
 
@@ -109,7 +104,7 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     with threads(1):
         consistency = measure_consistency(model.vae, data, np.flatnonzero(model.active).tolist(), SEED)
     return {
-        "n_spec": len(snr), "bins": accuracy.bins, "truth": truth_errors(snr, off),
+        "n_spec": len(snr), "bins": accuracy.bins, "truth": by_snr(snr, off),
         "lines": accuracy.lines,
         "groups": groups(accuracy, target_id, snr, z, bal, off),
         "chi_width_observed": _curve(OBSERVED_EDGES, accuracy.observed),
@@ -118,19 +113,11 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def truth_errors(snr: Any, off: Any) -> list[dict[str, Any]]:
-    """Median truth errors in bins of S/N, all of them with S/N > 5 together last, with 95 % intervals.
-
-    ``error`` is against the spectrum without its noise, ``light`` against the light of the quasar, which lacks the
-    errors of the flux calibration, too; ``calibration`` is how far the two are apart: nothing can undo that.
-    """
-    known, table = np.isfinite(off).all(axis=0), {}
-    for name, error in zip(("error", "light", "calibration"), off, strict=True):
-        rng = np.random.default_rng(SEED)
-        for row in truth_bins(snr[known], error[known], rng, N_BOOTSTRAP, (*SNR_BINS, (5.0, np.inf))):
-            one = table.setdefault((row["snr_min"], row["snr_max"]), {key: row[key] for key in EDGES})
-            one |= {key.replace("error", name): value for key, value in row.items() if key not in EDGES}
-    return list(table.values())
+def by_snr(snr: Any, off: Any) -> list[dict[str, Any]]:
+    """Median `TruthErrors` in bins of S/N, all of them with S/N > 5 together last, with 95 % intervals."""
+    known = np.isfinite(off).all(axis=0)
+    errors = [TruthErrors(*row) for row in off[:, known].T.tolist()]
+    return truth_bins(snr[known], errors, np.random.default_rng(SEED), N_BOOTSTRAP, (*SNR_BINS, (5.0, np.inf)))
 
 
 def groups(accuracy: Accuracy, target_id: Any, snr: Any, z: Any, bal: Any, off: Any) -> list[dict[str, Any]]:

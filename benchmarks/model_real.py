@@ -23,8 +23,9 @@ import pyarrow as pa
 import oddqso
 from oddqso.embed.params import EmbedParams
 from oddqso.embed.weights import load_model
-from oddqso.reports.accuracy import OBSERVED_EDGES, measure_accuracy, reconstruction_of
+from oddqso.reports.accuracy import OBSERVED_EDGES, measure_accuracy
 from oddqso.reports.binning import bin_pixels
+from oddqso.reports.reconstruction import reconstruction_of
 from oddqso.reports.results import SpectrumView
 from oddqso.runs.files import read_table
 from oddqso.stages.views import views_of

@@ -1,4 +1,4 @@
-"""Make the pages of docs/reference from the code; with --check, say which are stale and fail."""
+"""Make the pages of docs/reference from the code and the benchmarks; with --check, say which are stale and fail."""
 
 import inspect
 import sys
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from benchmarks_page import benchmarks_page
+from benchmarks_page import RESULTS, benchmarks_page
+from model_page import seeds_file
 from pydantic.fields import FieldInfo
 
 from oddqso import api
@@ -22,6 +23,8 @@ from oddqso.stages import STAGES
 from oddqso.stages.branches import BRANCHES
 
 REFERENCE = Path(__file__).parent / "reference"
+SEEDS = Path(__file__).parents[1] / "src/oddqso/reports/seeds.json"
+"""What the benchmark found of seeds, for the report of a run, which trains once."""
 MADE = "*This page is made from the code by `make docs`.*\n"
 
 
@@ -137,14 +140,15 @@ PAGES = {
 def main() -> None:
     """Write the pages, or check them."""
     stale = []
-    for name, make in PAGES.items():
-        path, text = REFERENCE / name, make()
+    made = {REFERENCE / name: make for name, make in PAGES.items()} | {SEEDS: lambda: seeds_file(RESULTS)}
+    for path, make in made.items():
+        text = make()
         if "--check" not in sys.argv:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            stale.append(name)
+            stale.append(path.name)
     if stale:
-        sys.exit(f"stale: {', '.join(stale)} in {REFERENCE}; run `make docs`")
+        sys.exit(f"stale: {', '.join(stale)} of {REFERENCE} and {SEEDS.parent}; run `make docs`")
 
 
 if __name__ == "__main__":

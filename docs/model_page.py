@@ -1,5 +1,7 @@
 """The part of the page of measured figures that is about the model."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 NAMES = {
@@ -7,6 +9,14 @@ NAMES = {
     "model": "**the model**, from these spectra", "without_network": "the same, its linear part alone",
     "weighted_pca": "weighted PCA, 20 components", "autoencoder": "plain autoencoder, 32 latents",
 }  # fmt: skip
+
+SEEDS = ("n_seed", "n_spec", "rank_correlation", "rank_correlation_min", "top_in_common")
+
+BARS = {
+    "truth error": {"truth_error_2_5": 0.03, "truth_error_5": 0.02},
+    "error from the light": {"truth_error_2_5_light": 0.03, "truth_error_5_light": 0.02},
+}
+"""At most wanted at S/N 2 to 5 and above."""
 
 SPEED = {
     "encode_decode_per_s": "encode, decode and whitened residual [spectra/s]",
@@ -39,6 +49,19 @@ def model_page(found: dict[str, Any]) -> str:
     return text
 
 
+def seeds_file(results: Path) -> str:
+    """What ``make bench-model`` found of seeds, for the report of a run: rank correlation of the merged score."""
+    path = results / "model.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    table = {
+        name: {key: found["seeds"][name]["MERGED"][key] for key in SEEDS} | {"n_learn": found["seeds"][name]["n_learn"]}
+        for name in ("from_scratch", "finetuned")
+        if "seeds" in found
+    }
+    said = {"made_by": "make docs, from benchmarks/results/model.json", "measured": found.get("measured"), **table}
+    return json.dumps(said, indent=1, sort_keys=True) + "\n"
+
+
 def _accuracy(found: dict[str, Any]) -> str:
     part, survey = found["accuracy"], found["measured"]["survey"]
     text = (
@@ -51,6 +74,7 @@ def _accuracy(found: dict[str, Any]) -> str:
         "two are apart, which no reconstruction can undo.\n\n"
     )
     text += _bins(part["bins"][1:], {(one["snr_min"], one["snr_max"]): one for one in part["truth"]})
+    text += f"\n{_bars(found)}\n"
     text += (
         "\n| spectra | S/N | n | accuracy | truth error | from the light |\n|---|---|---|---|---|---|\n"
         + "".join(
@@ -76,6 +100,18 @@ def _accuracy(found: dict[str, Any]) -> str:
             f"({shift['n_spec']:,} spectra). {found['active_units']} active latents.\n"
         )
     return text
+
+
+def _bars(found: dict[str, Any]) -> str:
+    """Which limits are kept."""
+    parts = []
+    for name, limits in BARS.items():
+        said = [
+            f"{found[key]:.2%} ({'kept' if found[key] <= limit else 'missed'})" if key in found else "not measured"
+            for key, limit in limits.items()
+        ]
+        parts.append(f"the {name} is {said[0]} and {said[1]}")
+    return f"Wanted is at most 3 % at S/N 2-5 and 2 % above: {'; '.join(parts)}."
 
 
 def _bins(bins: list[dict[str, Any]], truth: dict[Any, dict[str, Any]]) -> str:
@@ -184,6 +220,8 @@ def _span(one: dict[str, Any]) -> str:
 
 
 def _with_interval(one: dict[str, Any]) -> str:
+    if one["accuracy_low"] is None:
+        return f"{one['accuracy']:.3f} (too few)"
     return f"{one['accuracy']:.3f} ({one['accuracy_low']:.3f}-{one['accuracy_high']:.3f})"
 
 

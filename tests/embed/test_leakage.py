@@ -129,6 +129,10 @@ def test_of_too_few_spectra_nothing_is_said(z, luminosity, rng):
     assert redshift_leakage(rng.normal(size=(9, 2)), z[:9], luminosity[:9]) is None
 
 
+def test_where_the_controls_know_all_nothing_is_left_to_tell(z, rng):
+    assert redshift_leakage(rng.normal(size=(N, 3)), z, np.log1p(z)[:, None]) is None
+
+
 def test_no_row_is_predicted_from_itself(rng):
     features, target = rng.normal(size=(100, 5)), rng.normal(size=100)
     target -= target.mean()

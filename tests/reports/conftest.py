@@ -6,7 +6,7 @@ import pytest
 
 from oddqso.catalog.assemble import ARROW_TYPES, found_by
 from oddqso.catalog.columns import COLUMNS, DETECTORS
-from oddqso.reports.results import Results, SpectrumView
+from oddqso.reports.results import Results, SpectrumView, TrueFlux
 from oddqso.spectra.grid import native_grid
 from oddqso.spectra.lines import LINES, SKY_LINES_ANGSTROM, TELLURIC_ANGSTROM
 
@@ -136,6 +136,11 @@ def make_world(n_spec: int = 400, seed: int = 0, *, odd_share: float = 0.06) -> 
     )  # fmt: skip
 
 
+def _true(view: SpectrumView) -> TrueFlux:
+    """The model is off by 2 %; the flux calibration by 5 %."""
+    return TrueFlux(without_noise=np.float32(1.02) * view.model, light=np.float32(1.02 / 1.05) * view.model)
+
+
 def make_results(n_spec: int = 400, seed: int = 0, *, with_truth: bool = True) -> Results:
     world = make_world(n_spec, seed)
     held_out = world.catalog.filter(pa.compute.equal(world.catalog["SPLIT"], "CALIBRATION"))
@@ -155,10 +160,10 @@ def make_results(n_spec: int = 400, seed: int = 0, *, with_truth: bool = True) -
             {"name": "scored", "description": "enough good pixels", "n_in": n_spec, "n_out": n_spec - 8},
         ],
         claim={"sentence": "At a false discovery rate of 10 % the list holds 4 of 160 tested quasars <certified>."},
-        curves=curves, model_card={"n_latent": 16, "n_active": 9}, spectra=world.spectra,
+        curves=curves, model_card={"n_latent": 16, "n_train": 900}, spectra=world.spectra,
         ordinary=held_out["TARGETID"].to_pylist(), truth=world.truth if with_truth else None,
         settings={"sample": {"salt": "x"}}, provenance={"oddqso": "0.1.0", "input": "a folder", "seed": 1},
-        noiseless=(lambda ids: {one.target_id: 1.02 * one.model for one in world.spectra(ids)}) if with_truth else None,
+        noiseless=(lambda ids: {one.target_id: _true(one) for one in world.spectra(ids)}) if with_truth else None,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from oddqso.reports.accuracy import line_errors, measure_accuracy, reconstruction_of, truth_error
+from oddqso.reports.accuracy import measure_accuracy
+from oddqso.reports.reconstruction import line_errors, reconstruction_of
 
 
 def views(view_of, n, snr=5.0):
@@ -67,6 +68,13 @@ def test_each_spectrum_falls_into_the_bin_of_its_snr(view_of):
     assert [b["n"] for b in found.bins] == [3, 1, 1, 1, 1]
 
 
+@pytest.mark.parametrize(("n_spec", "known"), [(19, False), (20, True)])
+def test_of_few_spectra_no_interval_is_given(view_of, n_spec, known):
+    first = measure_accuracy(views(view_of, n_spec), [5.0] * n_spec, np.random.default_rng(0)).bins[0]
+    assert 0.9 < first["accuracy"] <= 1
+    assert (first["accuracy_low"] is not None, first["accuracy_high"] is not None) == (known, known)
+
+
 def test_no_spectra_give_empty_bins():
     assert [b["n"] for b in measure_accuracy([], [], np.random.default_rng(0)).bins] == [0] * 5
 
@@ -81,18 +89,6 @@ def test_a_line_that_is_off_is_named(view_of):
     assert {name: error for name, error in after.items() if "Mg II" not in name} == {
         name: error for name, error in before.items() if "Mg II" not in name
     }
-
-
-def test_the_truth_error_knows_no_noise_and_no_unit(view_of):
-    view = view_of(1.5, 3.0)
-    assert truth_error(view, view.model) == 0
-    truth = (0.9 * view.model).astype(np.float32)
-    noisier = replace(view, flux=view.flux + np.float32(3))
-    scaled = replace(view, model=4 * view.model, ivar=view.ivar / 16)
-    assert truth_error(view, truth) == truth_error(noisier, truth)
-    assert truth_error(scaled, 4 * truth) == pytest.approx(truth_error(view, truth), rel=1e-5)
-    assert 0.1 < truth_error(view, truth) < 0.13
-    assert truth_error(replace(view, ivar=0 * view.ivar), truth) is None
 
 
 def test_each_line_has_its_own_accuracy(view_of):

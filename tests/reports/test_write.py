@@ -8,8 +8,12 @@ import pyarrow as pa
 import pytest
 
 from oddqso.errors import StoreError
+from oddqso.reports.candidates import Shown
+from oddqso.reports.metrics import measure
 from oddqso.reports.metrics_page import KEYS, metrics_page
+from oddqso.reports.page import render_page
 from oddqso.reports.params import ReportParams
+from oddqso.reports.training import training_figures
 from oddqso.reports.write import write_report
 
 PARAMS = ReportParams(n_candidates=6, n_reconstructions=2, n_quality=60, n_bootstrap=20, pdf=False)
@@ -86,7 +90,9 @@ def test_the_page_says_whether_the_spectra_are_real(results, written, tmp_path):
         replace(results, catalog=real, spectra=back, ordinary=[], truth=None, is_simulated=False), tmp_path, PARAMS
     )
     assert "Real spectra" in read(tmp_path).text
-    assert "imulated" not in read(tmp_path).text
+    text = read(tmp_path).text
+    assert "Simulated spectra" not in text
+    assert "These spectra are simulated" not in text
     assert "legacysurvey.org" in (tmp_path / "index.html").read_text()
 
 
@@ -164,23 +170,72 @@ def test_a_run_in_which_nothing_was_scored_still_has_a_report(results_of, tmp_pa
     assert "No spectrum could be scored" in read(tmp_path).text
 
 
-def test_what_the_training_measured_of_its_latents_is_told(results_of, tmp_path):
-    full = results_of(40, 5)
-    card = {"active_latents": [0, 1, 2], "redshift_leakage": {"r2": 0.0123}, "shift_consistency": {"share": 0.0456}}
-    figures = write_report(replace(full, model_card=card), tmp_path, PARAMS)
-    assert figures["training"]["redshift_r2"] == 0.0123
-    assert figures["training"]["shift_consistency"] == 0.0456
-    assert figures["training"]["n_active"] == 3
-    text = " ".join(read(tmp_path).text.split())
-    assert "3 of its latents carry information" in text
-    assert "tell 1.2 % of the variance" in text
-    assert "moves by 4.6 % of the distance" in text
+LATENTS = {
+    "active_latents": [0, 1, 2], "redshift_leakage": {"r2": 0.0123, "r2_sigma": 0.004, "n_spec": 4321},
+    "shift_consistency": {"share": 0.0456, "n_spec": 987},
+}  # fmt: skip
+PRETRAINED = {"start": "pretrained", "weights": {"sha256": "ab" * 32}, "n_train": 1000}
 
 
-def test_the_error_against_the_truth_is_told_where_it_is_known(results, written):
-    for row in written[1]["truth"]["reconstruction"]:
+def _text(page):
+    reader = Reader()
+    reader.feed(page)
+    return " ".join(reader.text.split())
+
+
+@pytest.fixture(scope="module")
+def said_of(results_of):
+    """What metrics and page say of the training, given a card; without plots."""
+    few, brief = results_of(40, 5), PARAMS.model_copy(update={"n_quality": 2})
+    figures = measure(few, brief).figures
+
+    def said(card):
+        training = training_figures(few.curves.to_pylist(), card)
+        return training, _text(render_page(few, figures | {"training": training}, {}, Shown([], [], [], []), brief))
+
+    return said
+
+
+def test_what_the_training_measured_of_its_latents_is_told(said_of):
+    figures, text = said_of(LATENTS)
+    assert (figures["redshift_r2"], figures["shift_consistency"], figures["n_active"]) == (0.0123, 0.0456, 3)
+    assert set(figures["of_weights"].values()) == {None}
+    assert "on held-out spectra of its training: 3 carry information" in text
+    assert "tell 1.2 % ± 0.4 % of the variance" in text
+    assert "moves by 4.6 % of the distance to its nearest neighbor (987 spectra" in text
+
+
+def test_what_the_card_of_pretrained_weights_says_is_not_passed_for_a_measurement_of_the_run(said_of):
+    card, nothing = LATENTS | PRETRAINED, {"active_units": None, "redshift_leakage": None, "shift_consistency": None}
+    figures, text = said_of(card | {"on_this_run": nothing})
+    assert [figures[name] for name in ("n_active", "redshift_r2", "shift_consistency")] == [None] * 3
+    assert figures["of_weights"]["redshift_r2"] == 0.0123
+    assert "too few spectra to say what they tell of the redshift" in text
+    assert text.index("Of the weights, not of this run") < text.index("tell 1.2 % ± 0.4 %")
+    own = {"redshift_leakage": {"r2": 0.0789, "r2_sigma": 0.02, "n_spec": 900}, "active_units": 2}
+    figures, text = said_of(card | {"on_this_run": own})
+    assert (figures["n_active"], figures["redshift_r2"], figures["redshift_n"]) == (2, 0.0789, 900)
+    assert text.index("tell 7.9 % ± 2.0 %") < text.index("Of the weights, not of this run") < text.index("tell 1.2 %")
+
+
+def test_a_run_says_that_seeds_were_compared_elsewhere(said_of):
+    figures, text = said_of({})
+    told = figures["seed_stability"]
+    assert 0 < told["rank_correlation_min"] <= told["rank_correlation"] < 1
+    assert "not tried in a run. Of the recipe: 3 small models from scratch" in text
+    figures, text = said_of(PRETRAINED)
+    assert figures["seed_stability"]["rank_correlation"] is None
+    assert "Here nothing depends on one" in text
+
+
+def test_the_errors_against_both_truths_are_told_where_they_are_known(results, written):
+    rows = written[1]["truth"]["reconstruction"]
+    assert rows
+    for row in rows:
         assert 0.02 / 1.02 <= row["error"] < 0.024  # the root mean square of a spectrum is above its mean
-    assert "Against the flux without noise" in read(written[0]).text
+        assert 0.02 < row["light"] < 0.04
+        assert 0.05 <= row["calibration"] < 0.06
+    assert "From the light: that from the light of the quasar" in " ".join(read(written[0]).text.split())
 
 
 def test_true_classes_are_counted_where_they_are_known(results, written):

@@ -30,14 +30,20 @@ def quasars(survey):
     """What the simulation itself says."""
     params = SurveyParams.model_validate(read_json(survey / "survey.json")["params"])
     spectra, _, known = pixel_truth(plan_survey(params)[0], params, SampleParams(), IngestParams())
-    return dict(zip(spectra.target_id.tolist(), known.flux, strict=True))
+    return dict(zip(spectra.target_id.tolist(), zip(known.flux, known.calibration, strict=True), strict=True))
 
 
-def test_the_flux_without_noise_is_that_of_the_simulation(survey, truth, quasars):
-    found = noiseless_flux(survey, truth, list(quasars))
+@pytest.fixture(scope="module")
+def found(survey, truth, quasars):
+    return noiseless_flux(survey, truth, list(quasars))
+
+
+def test_the_true_flux_is_that_of_the_simulation(found, quasars):
     assert found.keys() == quasars.keys()
-    for one, flux in found.items():
-        np.testing.assert_allclose(flux, quasars[one], rtol=1e-6)
+    for one, true in found.items():
+        light, calibration = quasars[one]
+        np.testing.assert_allclose(true.light, light, rtol=1e-6)
+        np.testing.assert_allclose(true.without_noise, light * calibration, rtol=1e-6)
 
 
 def test_of_strangers_nothing_is_known(survey, truth):

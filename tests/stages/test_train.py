@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from oddqso.embed.params import EmbedParams, TrainParams
@@ -19,7 +21,9 @@ SMALL = TrainParams(
 
 
 def _shards(folder: Path, n_spec: int) -> Shards:
-    table = make_spectra(n_spec, seed=3, snr=8.0).to_table()
+    spectra = make_spectra(n_spec, seed=3, snr=8.0)
+    scale = np.random.default_rng(3).lognormal(0, 1, n_spec).astype(np.float32)
+    table = replace(spectra, scale=scale).to_table()
     table = table.append_column("SPLIT", [["FIT"] * n_spec]).append_column("STRICT", [[True] * n_spec])
     write_table(folder / "one.arrow", table)
     return Shards(folder, ("one",))
@@ -53,6 +57,20 @@ def test_ten_spectra_are_enough_with_trained_weights(context, weights, tmp_path)
         train(context, shards, params=SMALL, out=tmp_path / "scratch")
     train(context, shards, params=_from(weights, "pretrained"), out=tmp_path / "out")
     assert _card(tmp_path / "out")["start"] == "pretrained"
+
+
+def test_weights_taken_as_they_are_are_measured_on_the_spectra_of_the_run(context, weights, tmp_path):
+    train(context, _shards(tmp_path / "few", 10), params=_from(weights, "pretrained"), out=tmp_path / "ten")
+    own = _card(tmp_path / "ten")["on_this_run"]
+    assert (own["n_encoded"], own["active_units"], own["shift_consistency"]) == (10, None, None)
+    train(context, _shards(tmp_path / "many", 300), params=_from(weights, "pretrained"), out=tmp_path / "out")
+    card = _card(tmp_path / "out")
+    own, other = card["on_this_run"], _card(weights)
+    assert own["shift_consistency"]["n_spec"] > 200
+    assert own["redshift_leakage"]["n_spec"] > 60
+    assert 0 < own["active_units"] <= 16
+    assert card["shift_consistency"] == other["shift_consistency"]  # the rest of the card is that of the weights
+    assert card["active_latents"] == other["active_latents"]
 
 
 @pytest.mark.parametrize("start", ["scratch", "finetune"])

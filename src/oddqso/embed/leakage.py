@@ -23,6 +23,7 @@ ROWS_PER_FUNCTION = 5
 _POWERS = (2, 3, 4)
 _ROWS_PER_PRODUCT = 1.6
 _RIDGE = 1e-9
+_LEFT = 1e-3
 
 
 def redshift_leakage(latent: NDArray[Any], z: Float, controls: Float, pairs: bool = True) -> dict[str, Any] | None:
@@ -54,7 +55,7 @@ def redshift_leakage(latent: NDArray[Any], z: Float, controls: Float, pairs: boo
         ``r2`` and ``r2_low``, ``r2_high``, one standard deviation below and above; ``r2_products``, the same with the
         products of all pairs of latents, and its standard deviation ``r2_products_sigma``, None where there are fewer
         than 1.6 rows a function; ``r2_controls`` of what the controls alone tell; ``n_spec`` and ``n_function``. None
-        with fewer than `ROWS_PER_FUNCTION` rows a latent.
+        with fewer than `ROWS_PER_FUNCTION` rows a latent, or where the controls leave less than a thousandth.
 
     Examples
     --------
@@ -75,6 +76,8 @@ def redshift_leakage(latent: NDArray[Any], z: Float, controls: Float, pairs: boo
     known, shape = standard(controls), standard(np.asarray(latent, np.float64))
     known = np.concatenate([powers(known), products(known)], axis=1)
     told = explained(known, target)
+    if told.sum() > (1 - _LEFT) * np.sum(target**2):
+        return None
     single = powers(shape)
     more = single[:, : n_spec // ROWS_PER_FUNCTION]
     r2, sigma = _beyond(explained(np.concatenate([known, more], axis=1), target), told, target)
@@ -94,7 +97,7 @@ def _beyond(all_told: Float, told: Float, target: Float) -> tuple[float, float]:
     Each pair of rows stands in two terms of the sum, so that the terms scatter by the root of one half too little.
     """
     left = target**2 - told
-    whole = max(float(left.sum()), 1e-300)
+    whole = float(left.sum())
     share = float((all_told - told).sum()) / whole
     return share, float(np.sqrt(2 * len(target)) * np.std(all_told - told - share * left) / whole)
 

@@ -9,9 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from oddqso.reports import statistics, truth
-from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, Accuracy, measure_accuracy, truth_bins, truth_error
+from oddqso.reports.accuracy import OBSERVED_EDGES, REST_EDGES, SNR_BINS, Accuracy, measure_accuracy
 from oddqso.reports.params import ReportParams
 from oddqso.reports.results import Results, SpectrumView
+from oddqso.reports.training import training_figures
+from oddqso.reports.truth_error import TruthErrors, truth_bins, truth_errors
 from oddqso.reports.words import is_mock
 from oddqso.shares import cut_at
 from oddqso.simulation.truth import ORDINARY, true_classes
@@ -63,7 +65,7 @@ def measure(results: Results, params: ReportParams) -> Measured:
     held_out = scored & strict & (statistics.words(catalog, "SPLIT") != "FIT")
     if classes is not None:
         held_out &= np.array([name == ORDINARY for name in classes], dtype=np.bool_)
-    accuracy, truth_errors = _accuracy(results, classes, params)
+    accuracy, against_truth = _accuracy(results, classes, params)
     levels = {level["alpha"]: level["r_min"] for level in results.claim.get("levels", [])}
     alphas = sorted(set(statistics.ALPHAS) | set(levels))
     p_value = statistics.column(catalog, "P_VALUE")
@@ -84,10 +86,10 @@ def measure(results: Results, params: ReportParams) -> Measured:
             "rest": _profile(REST_EDGES, accuracy.rest),
         },
         "agreement": statistics.agreement(catalog, n_top),
-        "training": _training(results),
+        "training": training_figures(results.curves.to_pylist(), results.model_card),
     }
     if classes is not None:
-        figures["truth"] = _truth(catalog, classes, params, alphas) | {"reconstruction": truth_errors}
+        figures["truth"] = _truth(catalog, classes, params, alphas) | {"reconstruction": against_truth}
     return Measured(_plain(figures), accuracy, held_out, classes)
 
 
@@ -105,25 +107,26 @@ def ordinary_rows(results: Results, classes: Sequence[str | None] | None) -> lis
 def _accuracy(
     results: Results, classes: Sequence[str | None] | None, params: ReportParams
 ) -> tuple[Accuracy, list[dict[str, Any]]]:
-    """The accuracy of the reconstruction, and its error against the truth where that is known."""
+    """The accuracy of the reconstruction, and its errors against the truth where that is known, by S/N."""
     rows = ordinary_rows(results, classes)[: params.n_quality]
     rows = [row for row in rows if row["SNR"] is not None]
 
-    without_noise = results.noiseless([row["TARGETID"] for row in rows]) if results.noiseless is not None else {}
-    off = {}
+    truths = results.noiseless([row["TARGETID"] for row in rows]) if results.noiseless is not None else {}
+    off: dict[int, TruthErrors | None] = {}
 
     def views() -> Iterator[SpectrumView]:
         for start in range(0, len(rows), _CHUNK):
             for view in results.spectra([row["TARGETID"] for row in rows[start : start + _CHUNK]]):
-                if view.target_id in without_noise:
-                    off[view.target_id] = truth_error(view, without_noise[view.target_id])
+                if view.target_id in truths:
+                    off[view.target_id] = truth_errors(view, truths[view.target_id])
                 yield view
 
     rng = np.random.default_rng(_SEED)
     accuracy = measure_accuracy(views(), [row["SNR"] for row in rows], rng, params.n_bootstrap)
-    known = np.array([(row["SNR"], off[row["TARGETID"]]) for row in rows if off.get(row["TARGETID"]) is not None])
-    snr, error = known.reshape(-1, 2).T
-    return accuracy, truth_bins(snr, error, rng, params.n_bootstrap)
+    known = [(row["SNR"], found) for row in rows if (found := off.get(row["TARGETID"])) is not None]
+    snr = np.array([ratio for ratio, _ in known], np.float64)
+    bins = (*SNR_BINS, (5.0, np.inf))
+    return accuracy, truth_bins(snr, [found for _, found in known], rng, params.n_bootstrap, bins)
 
 
 def _mocks(catalog: pa.Table) -> bool:
@@ -136,23 +139,6 @@ def _profile(edges: NDArray[np.float64], width: NDArray[np.float64]) -> list[dic
         for low, high, value in zip(edges[:-1], edges[1:], width, strict=True)
         if np.isfinite(value)
     ]
-
-
-def _training(results: Results) -> dict[str, Any]:
-    rows = results.curves.to_pylist()
-    last = {str(row["split"]): row for row in rows}
-    card = results.model_card
-    active = card.get("active_latents")
-    return {
-        "n_epoch": 1 + max((int(row["epoch"]) for row in rows), default=-1),
-        "n_train": card.get("n_train"),
-        "start": card.get("start", "scratch"),
-        "weights": (card.get("weights") or {}).get("sha256"),
-        "redshift_r2": (card.get("redshift_leakage") or {}).get("r2"),
-        "shift_consistency": (card.get("shift_consistency") or {}).get("share"),
-        "n_active": len(active) if active is not None else None,
-        "last": {split: {k: v for k, v in row.items() if k not in ("split",)} for split, row in last.items()},
-    }
 
 
 def _truth(

@@ -38,11 +38,12 @@ KEYS: Final = {
     "flatness.*.z": "The same with redshift",
     "accuracy[].snr_min": "Lowest S/N of a native pixel; the first entry is for all spectra with S/N of at least 2",
     "accuracy[].snr_max": "Highest S/N; null is no limit",
-    "accuracy[].n": "Held-out spectra in the bin",
+    "accuracy[].n": "Spectra in the bin: strict ones of the split CALIBRATION, which the model has not learned from, "
+    "at most n_quality in all; ordinary ones where the truth is known. On native pixels as in the files",
     "accuracy[].accuracy": "A = 1 - median over spectra of sqrt(max(0, mean[r^2 - 1/ivar])) / mean[flux]; r is flux "
     "minus reconstruction, the means are over good pixels redward of Lyman alpha with weights ivar",
-    "accuracy[].accuracy_low": "2.5th percentile of A over resampled spectra (bootstrap)",
-    "accuracy[].accuracy_high": "97.5th percentile of A over resampled spectra (bootstrap)",
+    "accuracy[].accuracy_low": "2.5th percentile of A over resampled spectra (bootstrap); null of fewer than 20",
+    "accuracy[].accuracy_high": "97.5th percentile of A over resampled spectra (bootstrap); null of fewer than 20",
     "accuracy[].accuracy_lines": "A of the pixels within 3000 km/s of a broad emission line",
     "accuracy[].share_at_noise": "Share of spectra that differ from the model by no more than their noise; A is 1 "
     "where it is above one half",
@@ -70,25 +71,58 @@ KEYS: Final = {
     "training.start": "scratch, pretrained (trained weights as they are; the figures of training are theirs) or "
     "finetune (trained weights that learned from this run)",
     "training.weights": "SHA-256 of the weights that it started from; null from scratch",
-    "training.n_active": "Latent units that carry more than 0.1 nat",
-    "training.redshift_r2": "Redshift leakage: R^2 of ln(1 + z) from active latents but the amplitude, at the same "
-    "coverage, beyond what luminosity and S/N tell, cross-validated; held-out spectra of the training with S/N of at "
-    "least 2; null with fewer than 60 of them in each of the redshift intervals",
+    "training.n_active": "Latents whose mean divergence from the prior is above 0.1 nat; as all figures of latents "
+    "here, on spectra of this run that the model has not learned from: held-out ones of its training, or, of "
+    "pretrained weights, the first ones of the split FIT. Null where there are too few",
+    "training.redshift_r2": "Redshift leakage: share of the variance of ln(1 + z), beyond what luminosity and S/N "
+    "tell, that functions of each active latent but the amplitude explain, at the same coverage; what an endless "
+    "sample would give, right on average and below 0 at times. Spectra with S/N of at least 2 and z from 0.7 to 2.6; "
+    "null with fewer than 60, or five a latent, in each of three intervals of redshift",
+    "training.redshift_r2_sigma": "Its standard deviation",
+    "training.redshift_r2_products": "The same with products of all pairs of latents; null without thousands of "
+    "spectra",
+    "training.redshift_n": "Spectra that it was measured with",
     "training.shift_consistency": "Median distance in the active latents between a spectrum and the same one placed at "
-    "another redshift with the same coverage, over the median distance to the nearest other spectrum; latents but the "
-    "amplitude, spectra as above",
+    "another redshift, whole pixels away, with the same coverage, over the median distance to the nearest other "
+    "spectrum; latents but the amplitude, S/N of at least 2",
+    "training.shift_n": "Spectra that it was measured with",
+    "training.of_weights.n_active": "Of pretrained weights, what their card says, measured on held-out spectra of the "
+    "kind that they were made with (simulated ones, if shipped), not on this run; null otherwise",
+    "training.of_weights.redshift_r2": "As training.redshift_r2, there",
+    "training.of_weights.redshift_r2_sigma": "Its standard deviation",
+    "training.of_weights.redshift_r2_products": "As training.redshift_r2_products, there",
+    "training.of_weights.redshift_n": "Spectra that it was measured with",
+    "training.of_weights.shift_consistency": "As training.shift_consistency, there",
+    "training.of_weights.shift_n": "Spectra that it was measured with",
+    "training.seed_stability.of": "What was compared; not this run, which trains once, but its recipe on simulated "
+    "quasars, by `make bench-model`; the figures are null of pretrained weights, where nothing depends on a seed",
+    "training.seed_stability.n_seed": "Models that differ in nothing but the seed",
+    "training.seed_stability.n_learn": "Spectra that each learned from",
+    "training.seed_stability.n_spec": "Other spectra, which all scored",
+    "training.seed_stability.rank_correlation": "Spearman's rank correlation of the merged scores of two, mean of "
+    "pairs",
+    "training.seed_stability.rank_correlation_min": "The lowest",
+    "training.seed_stability.top_in_common": "Share of the top 1 % that two have in common, mean of pairs",
     "training.last.*.*": "What the last epoch measured, by split: loss, reconstruction and KL [nat], beta",
     "truth.n_odd": "Simulated surveys only. Objects in the catalog that are not ordinary quasars: planted anomalies, "
     "wrong redshifts, stars, galaxies, sky, stuck fibers",
     "truth.reconstruction[].snr_min": "Lowest S/N of a native pixel",
     "truth.reconstruction[].snr_max": "Highest S/N; null is no limit",
-    "truth.reconstruction[].n": "Held-out ordinary spectra whose flux without noise could be simulated again: those of "
-    "at most eight healpix pixels; bins of fewer than 20 are left out",
-    "truth.reconstruction[].error": "Median over them of the root mean square difference of reconstruction and flux "
-    "without noise, as a share of its mean; weights ivar, pixels redward of Lyman alpha. Errors of the flux "
-    "calibration are part of it",
-    "truth.reconstruction[].error_low": "2.5th percentile of it over resampled spectra (bootstrap)",
+    "truth.reconstruction[].n": "Held-out ordinary spectra whose true flux could be simulated again: those of at most "
+    "six healpix pixels; bins of fewer than 20 are left out; the last bin is all with S/N above 5",
+    "truth.reconstruction[].error": "Truth error: median over them of the root mean square difference of the "
+    "reconstruction and the spectrum without its noise (errors of the flux calibration are in both), as a share of its "
+    "mean; weights ivar, pixels redward of Lyman alpha",
+    "truth.reconstruction[].light": "The same against the light of the quasar behind dust and optics, which lacks the "
+    "errors of the flux calibration, too",
+    "truth.reconstruction[].calibration": "The same of the spectrum without its noise against that light: errors of "
+    "the flux calibration, which no reconstruction can undo",
+    "truth.reconstruction[].error_low": "2.5th percentile of error over resampled spectra (bootstrap)",
     "truth.reconstruction[].error_high": "97.5th percentile",
+    "truth.reconstruction[].light_low": "2.5th percentile of light",
+    "truth.reconstruction[].light_high": "97.5th percentile",
+    "truth.reconstruction[].calibration_low": "2.5th percentile of calibration",
+    "truth.reconstruction[].calibration_high": "97.5th percentile",
     "truth.n_ordinary": "Ordinary quasars in the catalog",
     "truth.n_judged": "Scored held-out objects (not FIT) with known truth, which completeness is measured on",
     "truth.false_positive_rate": "The rate at which scores are cut for completeness: this share of ordinary spectra "

@@ -125,7 +125,9 @@ def plot_accuracy(accuracy: Accuracy) -> Figure:
     ]
     left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     for i, b in enumerate(bins):
-        left.plot([i, i], [b["accuracy_low"], b["accuracy_high"]], color=BLUE, lw=5, alpha=0.35, solid_capstyle="butt")
+        if b["accuracy_low"] is not None:
+            left.plot([i, i], [b["accuracy_low"], b["accuracy_high"]], color=BLUE, lw=5, alpha=0.35,
+                      solid_capstyle="butt")  # fmt: skip
         left.plot(i, b["accuracy"], "o", color=BLUE, ms=7)
         left.text(i + 0.12, b["accuracy"], f"{b['accuracy']:.3f}", va="center", fontsize=8.5)
         if b["accuracy_lines"] is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +77,21 @@ class SpectrumView:
         return chi
 
 
+class TrueFlux(NamedTuple):
+    """What a simulated spectrum would be without its noise, and the light behind it, in the units of the files.
+
+    Parameters
+    ----------
+    without_noise : (n_wave,) float32
+        The spectrum as the instrument delivers it, errors of the flux calibration included, but without noise.
+    light : (n_wave,) float32
+        The light of the quasar behind Galactic dust and the optics: without those errors, too.
+    """
+
+    without_noise: NDArray[np.float32]
+    light: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
     """What a run found.
@@ -106,7 +121,7 @@ class Results:
     settings, provenance : mapping
         Settings a stage; version, input, seed and fingerprints.
     noiseless : callable, optional
-        Of a simulated survey: the flux without noise of some TARGETIDs, of those for which it is known.
+        Of a simulated survey: the `TrueFlux` of some TARGETIDs, of those for which it is known.
     """
 
     title: str
@@ -121,4 +136,4 @@ class Results:
     truth: pa.Table | None
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
-    noiseless: Callable[[Sequence[int]], Mapping[int, NDArray[np.float32]]] | None = None
+    noiseless: Callable[[Sequence[int]], Mapping[int, TrueFlux]] | None = None

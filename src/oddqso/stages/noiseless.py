@@ -1,4 +1,4 @@
-"""The flux without noise of some spectra of a simulated survey: its first pixels are simulated again."""
+"""The true flux of some spectra of a simulated survey: some of its pixels are simulated again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from oddqso.reports.results import TrueFlux
 from oddqso.runs.files import read_json
 
-_N_PIXEL = 8
-"""Healpix pixels simulated again, at most: about a second each."""
+_N_PIXEL = 6
+"""Healpix pixels simulated again, at most: two or three seconds each."""
 
 
-def noiseless_flux(survey: Path, truth: pa.Table, target_ids: Sequence[int]) -> Mapping[int, NDArray[np.float32]]:
-    """Flux without noise by TARGETID, of those that lie in the pixels with the most of them.
+def noiseless_flux(survey: Path, truth: pa.Table, target_ids: Sequence[int]) -> Mapping[int, TrueFlux]:
+    """True flux by TARGETID, of those that lie in the pixels with the most of them.
 
     Parameters
     ----------
@@ -28,13 +28,15 @@ def noiseless_flux(survey: Path, truth: pa.Table, target_ids: Sequence[int]) -> 
 
     Returns
     -------
-    mapping of int to (n_wave,) float32
-        On the native grid, behind Galactic dust and the optics [1e-17 erg / (s cm2 Angstrom)]. Empty where the survey
-        does not say how it was made, or this version would make another one.
+    mapping of int to TrueFlux
+        On the native grid [1e-17 erg / (s cm2 Angstrom)]: the spectrum without its noise but with the errors of its
+        flux calibration, and the light behind Galactic dust and the optics. Empty where the survey does not say how it
+        was made, or this version would make another one.
     """
     from pydantic import ValidationError
 
-    from oddqso.desi.mock_spectra import before_noise, noiseless
+    from oddqso.desi.mock_spectra import pixel_truth
+    from oddqso.desi.params import IngestParams, SampleParams
     from oddqso.desi.survey import SurveyParams, plan_survey
 
     marker = survey / "survey.json"
@@ -52,14 +54,17 @@ def noiseless_flux(survey: Path, truth: pa.Table, target_ids: Sequence[int]) -> 
             row = known[one]
             places.setdefault(tuple(table[name][row] for name in ("SURVEY", "PROGRAM", "HEALPIX")), set()).add(one)
     plans = {(plan.survey, plan.program, plan.healpix): plan for plan in plan_survey(params)}
-    found: dict[int, NDArray[np.float32]] = {}
+    found: dict[int, TrueFlux] = {}
     for place in sorted(places, key=lambda place: (-len(places[place]), place))[:_N_PIXEL]:
         if place not in plans:
             return {}
-        for one, target, observed in zip(*noiseless(plans[place], params), strict=True):
-            if int(one) in places[place]:
-                row = known[int(one)]
+        spectra, _, made = pixel_truth(plans[place], params, SampleParams(), IngestParams())
+        for one, target, light, factor in zip(
+            spectra.target_id.tolist(), made.targets, made.flux, made.calibration, strict=True
+        ):
+            if one in places[place]:
+                row = known[one]
                 if not np.allclose((target.z_true, target.r_mag), (table["Z_TRUE"][row], table["R_MAG"][row]), 1e-5):
                     return {}
-                found[int(one)] = before_noise(target, observed)
+                found[one] = TrueFlux(without_noise=light * factor, light=light)
     return found

@@ -23,9 +23,14 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
     from oddqso.embed.training import train as train_model
 
     if params.start == "pretrained":
+        from oddqso.embed.own import measure_own
         from oddqso.embed.starting import adopt
+        from oddqso.embed.weights import load_model, write_card
 
         adopt(params, out)
+        model = load_model(out)
+        own = measure_own(model, teaching_spectra(prepared), context.seed)  # they teach nothing here
+        write_card(model.card | {"on_this_run": own}, out)
         return
     n_teaching = sum(len(teaching(table)) for table in prepared)
     if n_teaching < _MIN_SPECTRA:
