@@ -6,7 +6,8 @@
 Without --weights it is the model that is shipped. A survey that nothing was trained or tuned on is simulated in the
 working folder and kept there. --real is the folder of real spectra, by default what ODDQSO_REAL_DATA names; without it
 their figures are null. Each part is a module with a function ``measure``, in a process of its own; two at a time, speed
-alone. Writes benchmarks/results/model.json; parts that are not asked for keep the figures that they had.
+alone. Writes benchmarks/results/model.json; parts that are not asked for keep the figures that they had. The file says
+with which commit each part was measured, and in ``not_one_commit`` why they do not tell of one code, if they do not.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from parts import in_own_process, machine
+from parts import code_version, in_own_process, machine, one_commit
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "model.json"
@@ -48,11 +49,11 @@ def _part(name: str, weights: Path, given: Path | None, scratch: Path, out: Path
 
 def measured(name: str, weights: Path, given: Path | None, work: Path) -> dict[str, Any]:
     """What a part finds, how long it took, and how busy the machine was before."""
-    began, load = time.monotonic(), os.getloadavg()[0]
+    began, load, code = time.monotonic(), os.getloadavg()[0], code_version()
     found = in_own_process(_part, name, (weights, given), work)
     seconds = round(time.monotonic() - began, 1)
     print(f"{name}: {seconds} s", flush=True)
-    return {"found": found, "seconds": seconds, "load_average_before": round(load, 2)}
+    return {"found": found, "seconds": seconds, "load_average_before": round(load, 2), "code": code}
 
 
 def made_sample(work: Path, n_target: int) -> tuple[Path, dict[str, Any]]:
@@ -98,9 +99,13 @@ def main() -> None:
             for name, one in zip(asked, pool.map(measure, asked), strict=True):
                 result |= one.pop("found")
                 result.setdefault("parts", {})[name] = one
+                result["not_one_commit"] = one_commit(result["parts"])
                 given.out.parent.mkdir(exist_ok=True)
                 given.out.write_text(json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
     print(f"wrote {given.out}")
+    for name in ("not_one_commit", "real_why"):
+        if result.get(name):
+            print(f"  NOTE: {result[name]}")
     for name in FIGURES:
         print(f"  {name:26s} {result.get(name, 'not measured yet')}")
 

@@ -31,6 +31,7 @@ from oddqso.runs.files import read_table
 from oddqso.stages.views import views_of
 
 SEED, N_BOOTSTRAP, N_PIXEL = 5, 1000, 16
+FOLDERS = ("sdss-desi-layout", "desi-edr")
 HALF = "sample.fit_fraction=0.5"
 BINS = {"real_accuracy_2_5": (2.0, 5.0), "real_accuracy_5_10": (5.0, 10.0), "real_accuracy_10": (10.0, None)}
 
@@ -40,8 +41,8 @@ def measure(folder: Path, real: Path | None, scratch: Path) -> dict[str, Any]:
 
     ``real_accuracy_5_10`` and its like are of the finetuned model, on the half that it has not learned from.
     """
-    if real is None or not (real / "sdss-desi-layout").is_dir():
-        why = "no real spectra were given (--real)" if real is None else f"{real.name} holds no sdss-desi-layout"
+    why = missing(real)
+    if real is None or why is not None:
         return {"real": None, "real_why": why} | dict.fromkeys(BINS)
     zero, tuned = (made_run(real / "sdss-desi-layout", scratch, folder, start) for start in ("pretrained", "finetune"))
     held_out = {target_id for target_id, split in splits(tuned) if split != "FIT"}
@@ -52,6 +53,19 @@ def measure(folder: Path, real: Path | None, scratch: Path) -> dict[str, Any]:
     }  # fmt: skip
     bins = {(one["snr_min"], one["snr_max"]): one for one in tables["finetuned_held_out"]["bins"]}
     return {name: bins[edges].get("accuracy") for name, edges in BINS.items()} | {"real": tables, "real_why": None}
+
+
+def missing(real: Path | None) -> str | None:
+    """What is missing to measure real spectra, and how to give it; None if nothing is."""
+    wanted = " and ".join(FOLDERS)
+    if real is None:
+        return (
+            f"the variable ODDQSO_REAL_DATA is not set: set it, or --real, to the folder of real spectra, with {wanted}"
+        )
+    gone = [name for name in FOLDERS if not (real / name).is_dir()]
+    if not gone:
+        return None
+    return f"the folder {real.name} of real spectra (ODDQSO_REAL_DATA or --real) holds no {' and no '.join(gone)}"
 
 
 def made_run(spectra: Path, scratch: Path, folder: Path, start: str) -> Path:

@@ -1,9 +1,10 @@
-"""How fast a model encodes, decodes and whitens, and how fast it trains, on two processes of one thread each.
+"""How fast a model encodes, decodes and whitens, and how fast models train, on two processes of one thread each.
 
     python benchmarks/model_speed.py MODEL_FOLDER RUN_FOLDER
 
 takes prepared spectra from a run and prints the figures. Beside them, measured by the same processes: what their
-matrix products and memory copies reach, and a plain encoder of one-dimensional convolutions in float32.
+matrix products and memory copies reach, and a plain encoder of one-dimensional convolutions in float32. The trainings
+are two, side by side, each of a model and spectra of its own; one that two processes share is not measured.
 """
 
 import json
@@ -21,21 +22,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from model_flop import flop_of
 from oddqso.embed.encoding import encode
 from oddqso.embed.module import VaeModule
 from oddqso.embed.params import EncodeParams, TrainParams
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
-from oddqso.embed.weights import Model, load_model
+from oddqso.embed.weights import load_model
 from oddqso.runs.directory import RunDirectory
 from oddqso.spectra import Spectra
 from oddqso.spectra.grid import N_MODEL
 from oddqso.testing import make_spectra
 
 N_PROCESS = 2
-N_SPEC, N_TRAIN = 1024, 256
+N_SPEC, N_TRAIN, N_COUNTED = 1024, 256, 256
 SECONDS = 8.0
 """How long each is measured, about; work is repeated until then."""
 PUBLISHED_PER_S = 30.0
@@ -54,20 +55,21 @@ def measure(folder: Path, spectra: Spectra, scratch: Path) -> dict[str, Any]:
     some = scratch / "spectra.npz"
     np.savez(some, rows=rows, flux=spectra.flux[rows], ivar=spectra.ivar[rows], z=spectra.z[rows])
     model = load_model(folder)
-    flop = flop_of(model)
+    flop = flop_of(model, spectra[rows[:N_COUNTED]])
     found = {name: together(name, folder, some) for name in WORK}
     rate = {name: one["per_s"] for name, one in found.items()}
     return {
         "encode_decode_per_s": rate["encode"],
         "per_cpu_s": found["encode"]["per_cpu_s"],
-        "share_of_peak": rate["encode"] * flop / (1e9 * rate["matmul"]),
-        "flop": flop,
+        "share_of_peak": rate["encode"] * flop["total"] / (1e9 * rate["matmul"]),
+        "flop": flop["total"],
+        "flop_parts": {name: round(number) for name, number in flop.items() if name != "total"},
         "matmul_gflop_per_s": rate["matmul"],
         "copy_gb_per_s": rate["copy"],
         "memory_mib": found["encode"]["memory_mib"],
-        "train_per_s": rate["train"],
-        "train_per_cpu_s": found["train"]["per_cpu_s"],
-        "train_memory_mib": found["train"]["memory_mib"],
+        "two_trainings_per_s": rate["train"],
+        "two_trainings_per_cpu_s": found["train"]["per_cpu_s"],
+        "two_trainings_memory_mib": found["train"]["memory_mib"],
         "conv1d_encoder_per_s": rate["conv1d"],
         "conv1d_encoder_flop": 2.0 * _plain_flop(),
         "published_per_s": PUBLISHED_PER_S,
@@ -223,24 +225,6 @@ def _conv1d(folder: Path, some: Path) -> Work:
 WORK: dict[str, Callable[[Path, Path], Work]] = {
     "matmul": _matmul, "copy": _copy, "encode": _encode, "train": _train, "conv1d": _conv1d,
 }  # fmt: skip
-
-
-def flop_of(model: Model) -> float:
-    """Multiplications and additions to encode and decode a spectrum.
-
-    Those of the convolutions and dense layers are counted by torch; of the linear part: a Gram matrix of half the
-    products a turn, of the last at full resolution, projections there and back, and a factorization a turn.
-    """
-    vae, n_batch = model.vae, 4
-    frame = vae.grid.frame(np.full(n_batch, 2.0))
-    pixels = torch.ones(n_batch, N_MODEL)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        vae.encoder(torch.ones(n_batch, N_MODEL, 4), pixels, frame)
-        vae.decoder(torch.zeros(n_batch, vae.params.n_latent - 1), frame)
-    n_turn, n_column = vae.params.n_robust + 1, vae.linear.n_column
-    n_gram = N_MODEL * (1 + (n_turn - 1) / 4)
-    linear = n_gram * n_column * (n_column + 1) + 2 * (2 * n_turn + 1) * N_MODEL * n_column
-    return float(counter.get_total_flops() / n_batch + linear + (n_turn + 3) * n_column**3 / 3)
 
 
 def _spectra(some: Path) -> Spectra:

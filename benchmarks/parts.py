@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -37,3 +38,40 @@ def machine(modules: Iterable[str]) -> dict[str, Any]:
         "processor": model, "cores": os.cpu_count(), "python": platform.python_version(),
         "versions": {name: version(name) for name in modules},
     }  # fmt: skip
+
+
+def code_version(folder: Path = Path(__file__).parent.parent) -> dict[str, Any]:
+    """The commit of the code, and whether ``src`` or ``benchmarks`` differ from it; None where git knows nothing."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    status = git("status", "--porcelain", "--", "src", "benchmarks", ":!benchmarks/results")
+    return {"commit": git("rev-parse", "HEAD"), "changed": None if status is None else bool(status)}
+
+
+def one_commit(parts: dict[str, dict[str, Any]]) -> str | None:
+    """Why the parts of a file do not tell of one commit; None if they do.
+
+    Examples
+    --------
+    >>> one, other = ({"code": {"commit": name, "changed": False}} for name in ("a" * 40, "b" * 40))
+    >>> one_commit({"accuracy": one, "speed": one})
+    >>> one_commit({"accuracy": one, "speed": other})
+    'the parts were measured with different code: accuracy aaaaaaaaaa, speed bbbbbbbbbb'
+    >>> one_commit({"accuracy": one, "speed": {}})
+    'it is not known with which commit speed was measured'
+    """
+    codes = {name: part.get("code") or {"commit": None, "changed": None} for name, part in sorted(parts.items())}
+    unknown = [name for name, code in codes.items() if code["commit"] is None]
+    if unknown:
+        return f"it is not known with which commit {', '.join(unknown)} was measured"
+    if len({code["commit"] for code in codes.values()}) > 1:
+        said = ", ".join(f"{name} {code['commit'][:10]}" for name, code in codes.items())
+        return f"the parts were measured with different code: {said}"
+    changed = [name for name, code in codes.items() if code["changed"]]
+    return f"the code was changed since its commit when {', '.join(changed)} was measured" if changed else None

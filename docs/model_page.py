@@ -22,13 +22,13 @@ SPEED = {
     "encode_decode_per_s": "encode, decode and whitened residual [spectra/s]",
     "per_cpu_s": "the same, per second of processor time [spectra/s]",
     "published_per_s": "best-known spectrum autoencoder, as published, two cores [spectra/s]",
-    "train_per_s": "training of the network [spectra/s]",
-    "train_per_cpu_s": "the same, per second of processor time [spectra/s]",
+    "two_trainings_per_s": "training of two networks side by side, a process each, both together [spectra/s]",
+    "two_trainings_per_cpu_s": "the same, per second of processor time [spectra/s]",
     "conv1d_encoder_per_s": "a plain encoder of one-dimensional convolutions, encoding alone [spectra/s]",
     "flop": "operations of the model a spectrum [FLOP]", "conv1d_encoder_flop": "of that plain encoder [FLOP]",
     "matmul_gflop_per_s": "matrix products [GFLOP/s]", "share_of_peak": "share of that which the model reaches",
     "copy_gb_per_s": "memory copies [GB/s]", "memory_mib": "memory of a process, encoding [MiB]",
-    "train_memory_mib": "the same, training [MiB]",
+    "two_trainings_memory_mib": "the same, training [MiB]",
 }  # fmt: skip
 
 
@@ -40,13 +40,22 @@ def model_page(found: dict[str, Any]) -> str:
     text = (
         f"\n## The model\n\n`make bench-model`, {minutes:.0f} minutes of its parts, of which two ran at a time, on "
         f"{machine['cores']} cores ({machine['processor']}); {versions}. Weights: {measured['weights']['folder']}, "
-        f"SHA-256 {measured['weights']['sha256'][:12]}.\n"
+        f"SHA-256 {measured['weights']['sha256'][:12]}.{_code(found)}\n"
     )
     for name, section in (("accuracy", _accuracy), ("real", _real), ("ablations", _ablations), ("seeds", _seeds),
                           ("speed", _speed)):  # fmt: skip
         if name in parts and name in found:
             text += section(found)
     return text
+
+
+def _code(found: dict[str, Any]) -> str:
+    """With which commit it was measured, or why that cannot be said."""
+    if "not_one_commit" not in found:
+        return ""
+    if found["not_one_commit"]:
+        return f" **To be measured again: {found['not_one_commit']}.**"
+    return f" Commit {next(iter(found['parts'].values()))['code']['commit'][:10]}."
 
 
 def seeds_file(results: Path) -> str:
