@@ -210,7 +210,7 @@ def test_what_the_card_of_pretrained_weights_says_is_not_passed_for_a_measuremen
     figures, text = said_of(card | {"on_this_run": nothing})
     assert [figures[name] for name in ("n_active", "redshift_r2", "shift_consistency")] == [None] * 3
     assert figures["of_weights"]["redshift_r2"] == 0.0123
-    assert "too few spectra to say what they tell of the redshift" in text
+    assert "too few spectra to say how many carry information, or what they tell of the redshift" in text
     assert text.index("Of the weights, not of this run") < text.index("tell 1.2 % ± 0.4 %")
     own = {"redshift_leakage": {"r2": 0.0789, "r2_sigma": 0.02, "n_spec": 900}, "active_units": 2}
     figures, text = said_of(card | {"on_this_run": own})
