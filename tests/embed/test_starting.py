@@ -10,6 +10,7 @@ import torch
 from oddqso.embed import starting
 from oddqso.embed.encoding import encode
 from oddqso.embed.params import EmbedParams, TrainParams
+from oddqso.embed.refit import refit
 from oddqso.embed.starting import adopt, file_hash, of_weights, starting_model, weights_state
 from oddqso.embed.training import train
 from oddqso.embed.weights import load_model
@@ -163,6 +164,7 @@ def test_finetuning_fits_better_and_keeps_the_meaning_of_latents(trained, from_w
     assert card["n_component_used"] == _card(trained)["n_component_used"]
     before, after = load_model(trained), load_model(tmp_path)
     table_before, table_after = before.vae.linear.table, after.vae.linear.table
+    assert card["linear_corrected"]
     assert not torch.equal(table_before, table_after)
     used = (table_before != 0).any(dim=0)
     assert torch.equal(used, (table_after != 0).any(dim=0))
@@ -200,10 +202,18 @@ def test_finetuning_goes_on_to_the_same_bytes(from_weights, other_spectra, tmp_p
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_with_few_spectra_the_linear_part_hardly_moves(trained, from_weights, tmp_path):
+def test_a_correction_that_does_not_pay_on_held_out_spectra_is_not_kept(trained, from_weights, tmp_path):
     few = make_spectra(12, seed=31, snr=1.0)
     train(lambda: iter([few]), from_weights("finetune", finetune_epochs=1, min_snr=0.0), 1, tmp_path)
-    before, after = load_model(trained).vae.linear.table[:, 0], load_model(tmp_path).vae.linear.table[:, 0]
-    change = ((after - before) / before.abs().clamp(min=0.2 * float(before.median()))).abs()
+    assert not _card(tmp_path)["linear_corrected"]
+    before, after = (load_model(folder).vae.linear.table for folder in (trained, tmp_path))
+    assert torch.equal(before, after)
+
+
+def test_a_correction_by_few_faint_spectra_is_small(trained):
+    linear = load_model(trained).vae.linear
+    before, few = linear.table.clone(), make_spectra(12, seed=31, snr=1.0)
+    refit(linear, lambda: iter([(few.flux, few.ivar, few.z)]), before.double().numpy(), 0.05, 4)
+    change = ((linear.table - before)[:, 0] / before[:, 0].clamp(min=0.2 * float(before[:, 0].median()))).abs()
     assert float(change.median()) < 0.05
     assert float(change.max()) < 0.3

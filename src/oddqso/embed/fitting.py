@@ -22,6 +22,8 @@ CHUNK: Final = 64
 LADDER: Final = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 """Numbers of components that held-out spectra choose from, up to all of them."""
 
+_ERRORS = ("log_sigma_rest", "log_sigma_observed", "log_excess", "forest_share", "mean_variance")
+
 
 def fit_linear(
     vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, tell: Tell
@@ -60,16 +62,25 @@ def fit_linear(
 
 
 def refit_linear(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, tell: Tell) -> list[float]:
-    """Correct the linear part of trained weights, or take the correction from its checkpoint; as `fit_linear`."""
+    """Correct the linear part of trained weights, or take the correction from its checkpoint; as `fit_linear`.
+
+    The correction is kept if it makes held-out spectra likelier, by a nat each, at the errors that were given.
+    """
     path = scratch / "linear.pt"
     state = load_aside(path)
     if state is not None:
         vae.linear.load_state_dict(state["linear"])
         return list(state.get("losses", []))
     learn = some(np.flatnonzero(~data.held_out), params.max_em_spectra, [seed, 5])
-    start = vae.linear.table.double().numpy().copy()
+    held_out = some(np.flatnonzero(data.held_out), params.max_em_spectra // 4, [seed, 7])
+    given = {name: value.clone() for name, value in vae.linear.state_dict().items()}
+    start, likely = vae.linear.table.double().numpy().copy(), _likely(vae, data, held_out)
     tell("fit components", 0.0)
     losses = refit(vae.linear, _by_redshift(data, learn), start, params.finetune_width, params.n_em)
+    corrected = {name: value.clone() for name, value in vae.linear.state_dict().items()}
+    vae.linear.load_state_dict(corrected | {name: given[name] for name in _ERRORS})
+    kept = _likely(vae, data, held_out) > likely + len(held_out)
+    vae.linear.load_state_dict(corrected if kept else given)
     save_aside({"linear": vae.linear.state_dict(), "losses": losses}, path)
     return losses
 
@@ -104,10 +115,16 @@ def _choose(vae: Vae, data: TrainingSet, held_out: NDArray[np.int64]) -> int:
     best, best_evidence = 0, -np.inf
     for n_used in [n for n in LADDER if n < n_component] + [n_component]:
         vae.linear.table[:, 1 + n_used :] = 0
-        total = 0.0
-        for first in range(0, len(held_out), CHUNK):
-            total += float(sums.evidence(vae.linear, *data.read(held_out[first : first + CHUNK])).sum())
+        total = _likely(vae, data, held_out)
         vae.linear.table.copy_(table)
         if total > best_evidence:
             best, best_evidence = n_used, total
     return best
+
+
+def _likely(vae: Vae, data: TrainingSet, held_out: NDArray[np.int64]) -> float:
+    """Logarithm of how likely these spectra are under the linear part, all together [nat]."""
+    total = 0.0
+    for first in range(0, len(held_out), CHUNK):
+        total += float(sums.evidence(vae.linear, *data.read(held_out[first : first + CHUNK])).sum())
+    return total
