@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from oddqso.embed.devices import find_device, halving
-from oddqso.embed.frame import Frame
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import Vae
 from oddqso.embed.weights import Model
@@ -77,27 +76,24 @@ def _encode_batch(model: Model, spectra: Spectra, batch_size: int) -> _Arrays:
         given *= known
     z = np.full(batch_size, vae.grid.z_max)
     z[:n_row] = spectra.z
-    frame = vae.grid.frame(z, vae.linear.table.device)
-    arrays = _through(vae, flux, ivar, frame)
+    arrays = _through(vae, flux, ivar, z)
     overflown = np.zeros(batch_size, dtype=bool)
     for array in arrays:
         overflown |= ~np.isfinite(array.reshape(batch_size, -1)).all(axis=1)
     if overflown.any():  # numbers beyond all measure: nothing can be said, so it is the prior
         flux[overflown], ivar[overflown] = 0, 0
-        arrays = _through(vae, flux, ivar, frame)
+        arrays = _through(vae, flux, ivar, z)
     *rest, error = arrays
     return *rest, torch.from_numpy(error).half().numpy()
 
 
-def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], frame: Frame) -> _Arrays:
-    transmission, fraction = vae.context(frame)
-    ivar_tensor = torch.from_numpy(ivar).to(transmission.device)
-    encoded = vae.encode(torch.from_numpy(flux).to(transmission.device), ivar_tensor, frame, transmission, fraction)
-    decoded = vae.decode(encoded.mean, frame, transmission)
-    floor = 0.05 * encoded.linear.amplitude[:, None]
-    error = vae.error(ivar_tensor, decoded, fraction, floor).clamp(max=_LARGEST_ERROR)
-    made = (encoded.mean, encoded.sigma, encoded.kl, decoded, error)
-    latent, sigma, kl, flux_model, fractional = (tensor.cpu().numpy() for tensor in made)
+def _through(vae: Vae, flux: NDArray[np.float32], ivar: NDArray[np.float32], z: NDArray[np.float64]) -> _Arrays:
+    device = vae.linear.table.device
+    flux_tensor, ivar_tensor = (torch.from_numpy(array).to(device) for array in (flux, ivar))
+    made = vae.reconstruct(flux_tensor, ivar_tensor, z)
+    error = vae.error(ivar_tensor, made.flux, made.fraction, made.floor).clamp(max=_LARGEST_ERROR)
+    tensors = (made.encoded.mean, made.encoded.sigma, made.encoded.kl, made.flux, error)
+    latent, sigma, kl, flux_model, fractional = (tensor.cpu().numpy() for tensor in tensors)
     return latent, sigma, kl, flux_model, fractional
 
 

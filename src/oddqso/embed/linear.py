@@ -16,6 +16,9 @@ from oddqso.embed.igm import MeanIgm, igm_variance
 from oddqso.embed.solving import diagonal_of_inverse, solve
 from oddqso.spectra.grid import N_MODEL
 
+FLOOR = 0.05
+"""Least flux that the model error is a fraction of, in units of the amplitude, for where the model crosses zero."""
+
 _RIDGE = 1e-4
 """Share of its diagonal that is added to the curvature."""
 
@@ -152,7 +155,7 @@ class LinearModel(nn.Module):
         coefficient[:, 0] = 1
         model.mul_(centre[:, None])
         for turn in range(self.n_robust + 1):
-            level = model.square().clamp_(min=(0.05 * amplitude[:, None]) ** 2)
+            level = model.square().clamp_(min=(FLOOR * amplitude[:, None]) ** 2)
             variance = torch.addcmul(noise, fraction, level, out=level)  # (n_spec, n_wave)
             misfit = flux - model
             weight = variance

@@ -7,11 +7,13 @@ belong to the convolutions alone. A spectrum is ``A T(z) (m (1 + N(latent)) + B 
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oddqso.embed.frame import Frame, RestGrid, project, take
-from oddqso.embed.linear import LinearModel, Posterior
+from oddqso.embed.linear import FLOOR, LinearModel, Posterior
 from oddqso.embed.network import N_INPUT, ConvDecoder, ConvEncoder
 from oddqso.embed.params import EmbedParams
 
@@ -26,6 +28,21 @@ class Encoded(NamedTuple):
     sigma: Tensor
     kl: Tensor
     linear: Posterior
+
+
+class Reconstruction(NamedTuple):
+    """What a model makes of n_spec spectra: see `Vae.reconstruct`.
+
+    ``frame`` of the spectra; ``transmission`` and ``fraction`` (n_spec, n_wave) of `Vae.context`; ``encoded``; ``flux``
+    (n_spec, n_wave) at the posterior mean; ``floor`` (n_spec, 1), the least flux that the model error is a fraction of.
+    """
+
+    frame: Frame
+    transmission: Tensor
+    fraction: Tensor
+    encoded: Encoded
+    flux: Tensor
+    floor: Tensor
 
 
 class Vae(nn.Module):
@@ -45,6 +62,16 @@ class Vae(nn.Module):
         self.linear = LinearModel(params.n_component, self.grid, params.student_dof, params.n_robust)
         self.encoder = ConvEncoder(params, self.grid)
         self.decoder = ConvDecoder(params, self.grid)
+
+    def reconstruct(self, flux: Tensor, ivar: Tensor, z: NDArray[np.float64]) -> Reconstruction:
+        """Spectra ``flux``, ``ivar`` (n_spec, n_wave) at redshifts ``z`` (n_spec,), encoded and decoded again."""
+        frame = self.grid.frame(z, flux.device)
+        transmission, fraction = self.context(frame)
+        encoded = self.encode(flux, ivar, frame, transmission, fraction)
+        floor = FLOOR * encoded.linear.amplitude[:, None]
+        return Reconstruction(
+            frame, transmission, fraction, encoded, self.decode(encoded.mean, frame, transmission), floor
+        )
 
     def encode(self, flux: Tensor, ivar: Tensor, frame: Frame, transmission: Tensor, fraction: Tensor) -> Encoded:
         """Posterior of the latents given ``flux``, ``ivar`` (n_spec, n_wave).
