@@ -63,5 +63,5 @@ def test_sky_lines_and_joins_stand_out_no_more_than_stated():
     found = measure(load_model(SHIPPED).vae, batches, np.concatenate(ratios), 1)
     sky, fine = found["chi_width_sky"], found["chi_width_fine"]
     assert all(0.93 < width < 1.07 for width in sky.values())
-    assert fine["lowest"] > LOWEST - 3.5 * fine["sampling_error"]
-    assert fine["highest"] < HIGHEST + 3.5 * fine["sampling_error"]
+    assert fine["lowest"] > LOWEST * (1 - 3.5 * fine["sampling_error"])
+    assert fine["highest"] < HIGHEST * (1 + 3.5 * fine["sampling_error"])
