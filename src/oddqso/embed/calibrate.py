@@ -120,18 +120,16 @@ def _set_forest(vae: Vae, forest: Float) -> None:
 def _gather(vae: Vae, batch: Batch, noise_share: torch.Tensor, said: _Said) -> None:
     """Add what a batch says of the error of each rest-frame pixel, of the forest, and of the noise."""
     flux, ivar, z = batch
-    frame = vae.grid.frame(z)
-    transmission, fraction = vae.context(frame)
-    encoded = vae.encode(flux, ivar, frame, transmission, fraction)
-    model = vae.decode(encoded.mean, frame, transmission)
-    variance = vae.linear.variance(ivar, model, fraction, 0.05 * encoded.linear.amplitude[:, None])
+    made = vae.reconstruct(flux, ivar, z)
+    frame, model = made.frame, made.flux
+    variance = vae.linear.variance(ivar, model, made.fraction, made.floor)
     known = ivar > 0
     noise = torch.where(known, vae.linear.noise_factor() / ivar.clamp(min=1e-30), 0)
     squared = torch.minimum((flux - model) ** 2, _CHI2_CLIP * variance) / _CLIPPED
     rest = vae.linear.rest_variance(frame)
     excess = squared - (variance - rest * model**2) + (1 - noise_share) * noise
     weight = torch.where(known, (model / variance) ** 2, 0)  # inverse variance of excess / model^2, twice
-    largest = igm_variance(transmission)
+    largest = igm_variance(made.transmission)
     share = float(torch.sigmoid(vae.linear.forest_share))
     beyond = excess - rest * model**2 + share * largest * model**2  # of the forest alone
     said.forest += [

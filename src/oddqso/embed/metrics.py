@@ -109,11 +109,9 @@ def _batch_figures(
     vae: Vae, batch: Batch, fine: FineWidths
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], dict[str, NDArray[np.int64]]]:
     flux, ivar, z = batch
-    frame = vae.grid.frame(z)
-    transmission, fraction = vae.context(frame)
-    encoded = vae.encode(flux, ivar, frame, transmission, fraction)
-    model = vae.decode(encoded.mean, frame, transmission)
-    variance = vae.linear.variance(ivar, model, fraction, 0.05 * encoded.linear.amplitude[:, None])
+    made = vae.reconstruct(flux, ivar, z)
+    encoded, model = made.encoded, made.flux
+    variance = vae.linear.variance(ivar, model, made.fraction, made.floor)
     chi = ((flux - model).abs() / variance.sqrt()).numpy()
     red = model_grid() > LYMAN_ALPHA_ANGSTROM * (1 + np.asarray(z))[:, None]
     good = ivar.numpy() > 0
