@@ -56,5 +56,6 @@ def inventory(root: Path, run: Path, params: TrainParams) -> str:
 
 
 STAGE = Stage(
-    "train", kind="gather", reads=("prepare",), function=train, params=TrainParams, resumable=True, inventory=inventory
-)
+    "train", kind="gather", reads=("prepare",), function=train, params=TrainParams, version=2, resumable=True,
+    inventory=inventory,
+)  # fmt: skip
