@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-browser lint bench-ingest bench-realism bench-discovery bench-review bench-model docs clean
+.PHONY: demo test test-browser lint bench-ingest bench-realism bench-discovery bench-review bench-model bench-finetuning docs clean
 
 ## run the main job on a small simulated survey (runs/demo)
 demo: $(VENV)/.core
@@ -39,6 +39,10 @@ bench-review: $(VENV)/.bench
 
 bench-model: $(VENV)/.dev
 	$(BIN)/python benchmarks/model.py
+
+bench-finetuning: $(VENV)/.dev
+	@test -n "$$ODDQSO_REAL_DATA" || { echo "ODDQSO_REAL_DATA must name the folder of the real spectra"; exit 2; }
+	$(BIN)/python benchmarks/finetuning.py "$$ODDQSO_REAL_DATA"
 
 ## make the reference pages and the tutorial again
 docs: $(VENV)/.dev

@@ -1,6 +1,6 @@
 """How many spectra finetuning needs: the weights as they are against the same finetuned on more and more spectra.
 
-    python benchmarks/finetuning.py REAL [--weights FOLDER] [--scratch FOLDER]
+    make bench-finetuning       (benchmarks/finetuning.py REAL [--weights FOLDER] [--scratch FOLDER])
 
 REAL holds ``sdss-desi-layout`` (see `model_real`). All models are measured on the same spectra, which none has learned
 from. Of the simulated ones the weights know all that there is to know: there finetuning must do no harm. Widths are
