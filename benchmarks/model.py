@@ -1,7 +1,7 @@
-"""The model, measured: accuracy and truth error, real spectra, what its parts are worth, seeds, and speed.
+"""The model, measured: accuracy, truth error, redshift leakage, real spectra, what its parts are worth, seeds, speed.
 
     python benchmarks/model.py [--weights FOLDER] [--real FOLDER] [--work FOLDER] [--n N]
-                               [--parts accuracy real ablations seeds speed]
+                               [--parts accuracy leakage real ablations seeds speed]
 
 Without --weights it is the model that is shipped. A survey that nothing was trained or tuned on is simulated in the
 working folder and kept there. --real is the folder of real spectra, by default what ODDQSO_REAL_DATA names; without it
@@ -24,7 +24,7 @@ from parts import code_version, in_own_process, machine, one_commit
 
 HERE = Path(__file__).parent
 OUT = HERE / "results" / "model.json"
-TOGETHER, ALONE = ("ablations", "seeds", "accuracy", "real"), ("speed",)
+TOGETHER, ALONE = ("ablations", "seeds", "leakage", "accuracy", "real"), ("speed",)
 MODULES = ("oddqso", "numpy", "scipy", "torch", "lightning", "numba", "pyarrow")
 FIGURES = (
     "accuracy_min", "truth_error_2_5", "truth_error_5", "truth_error_2_5_light", "truth_error_5_light",

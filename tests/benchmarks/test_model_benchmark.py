@@ -9,6 +9,7 @@ import torch
 
 import model as benchmark
 from model_flop import flop_of
+from model_leakage import bright, training_set
 from model_real import BINS, measure, missing
 from model_speed import whitened
 from oddqso.embed.encoding import encode
@@ -120,3 +121,16 @@ def test_the_file_keeps_other_parts_and_says_if_they_were_measured_with_other_co
     assert "accuracy aaaaaaaaaa, speed bbbbbbbbbb" in second["not_one_commit"]
     assert "NOTE: the parts were measured with different code" in capsys.readouterr().out
     assert run("accuracy")["not_one_commit"] is None
+
+
+def test_leakage_is_measured_on_bright_quasars_of_the_intervals_simulated_once(tmp_path):
+    parts = bright(tmp_path, 60)
+    data = training_set(parts)
+    assert 0 < len(data.z) < 60
+    assert data.snr.min() >= 2.0
+    assert data.held_out.all()
+    assert data.z.min() >= 0.7
+    assert data.z.max() < 2.6
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")}
+    np.testing.assert_array_equal(training_set(bright(tmp_path, 60)).z, data.z)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")} == before
