@@ -28,8 +28,8 @@ TOGETHER, ALONE = ("ablations", "seeds", "leakage", "accuracy", "real"), ("speed
 MODULES = ("oddqso", "numpy", "scipy", "torch", "lightning", "numba", "pyarrow")
 FIGURES = (
     "accuracy_min", "truth_error_2_5", "truth_error_5", "truth_error_2_5_light", "truth_error_5_light",
-    "chi_width_min", "chi_width_max", "redshift_r2", "shift_consistency", "active_units", "encode_decode_per_s",
-    "real_accuracy_2_5", "real_accuracy_5_10", "real_accuracy_10",
+    "chi_width_min", "chi_width_max", "redshift_r2", "redshift_r2_products", "shift_consistency", "active_units",
+    "encode_decode_per_s", "real_accuracy_2_5", "real_accuracy_5_10", "real_accuracy_10",
 )  # fmt: skip
 """What the file holds at least when all parts were measured."""
 

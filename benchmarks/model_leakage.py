@@ -39,6 +39,7 @@ def measure(folder: Path, sample: Path, scratch: Path, n_target: int = N_TARGET)
     return {
         "leakage": {"n_target": n_target, "seed": SEED, "redshift_leakage": leakage},
         "redshift_r2": (leakage or {}).get("r2"),
+        "redshift_r2_products": (leakage or {}).get("r2_products"),
     }
 
 

@@ -1,6 +1,6 @@
-"""The benchmarks are scripts beside the package: here they are imported."""
+"""The benchmarks, and the scripts that make pages of them, lie beside the package: here they are imported."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+sys.path += [str(Path(__file__).parents[2] / name) for name in ("benchmarks", "docs")]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from model_page import _leakage
 
 import model as benchmark
 from model_flop import flop_of
@@ -134,3 +135,25 @@ def test_leakage_is_measured_on_bright_quasars_of_the_intervals_simulated_once(t
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")}
     np.testing.assert_array_equal(training_set(bright(tmp_path, 60)).z, data.z)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")} == before
+
+
+@pytest.mark.parametrize(
+    ("r2", "pairs", "said"),
+    [
+        (
+            0.057,
+            0.29,
+            "single latents this is kept, with products of all pairs of latents, 0.290 ± 0.020, it is missed.",
+        ),
+        (0.11, 0.1, "single latents this is missed, with products of all pairs of latents, 0.100 ± 0.020, it is kept."),
+        (0.057, None, "single latents this is kept; with products of all pairs of latents it is not measured."),
+    ],
+)
+def test_the_page_says_whether_the_limit_of_leakage_is_kept_by_singles_and_by_pairs(r2, pairs, said):
+    sigma = None if pairs is None else 0.02
+    both = {"r2": r2, "r2_products": pairs, "r2_products_sigma": sigma, "n_spec": 4000}
+    one = both | {"z_min": 0.7, "z_max": 1.2, "r2_low": r2 - 0.01, "r2_high": r2 + 0.01, "r2_controls": 0.4}
+    leakage = both | {"r2_sigma": 0.01, "intervals": [one]}
+    text = _leakage({"redshift_leakage": leakage, "n_target": 60_000, "seed": 1})
+    assert said in text
+    assert ("0.020 |" in text) == (pairs is not None)

@@ -87,6 +87,10 @@ def test_a_model_is_measured_and_every_call_gives_the_same(model, spectra):
     assert -0.3 < leak["r2"] < leak["r2_with_amplitude"]  # this model has learned from few spectra, and leaks
     assert 0 < leak["r2_sigma"] < 0.3
     assert leak["r2_products"] is not None
+    of_pairs = [(one["n_spec"], one["r2_products_sigma"]) for one in leak["intervals"] if one["r2_products_sigma"]]
+    weights = np.array([n for n, _ in of_pairs]) / sum(n for n, _ in of_pairs)
+    expected = np.sqrt(np.sum((weights * [sigma for _, sigma in of_pairs]) ** 2))
+    assert leak["r2_products_sigma"] == pytest.approx(expected, abs=2e-5)
     assert 0 < shift["share"] < 0.1
 
 

@@ -201,7 +201,8 @@ def test_what_the_training_measured_of_its_latents_is_told(said_of):
     assert (figures["redshift_r2"], figures["shift_consistency"], figures["n_active"]) == (0.0123, 0.0456, 3)
     assert set(figures["of_weights"].values()) == {None}
     assert "on held-out spectra of its training: 3 carry information" in text
-    assert "tell 1.2 % ± 0.4 % of the variance" in text
+    assert "functions of single latents tell 1.2 % ± 0.4 % of the variance" in text
+    assert "at most 10 % is wanted: kept); what products of pairs of latents tell with them is not measured" in text
     assert "moves by 4.6 % of the distance to its nearest neighbor (987 spectra" in text
 
 
@@ -216,6 +217,68 @@ def test_what_the_card_of_pretrained_weights_says_is_not_passed_for_a_measuremen
     figures, text = said_of(card | {"on_this_run": own})
     assert (figures["n_active"], figures["redshift_r2"], figures["redshift_n"]) == (2, 0.0789, 900)
     assert text.index("tell 7.9 % ± 2.0 %") < text.index("Of the weights, not of this run") < text.index("tell 1.2 %")
+
+
+def test_leakage_beyond_the_limit_is_called_so_and_pairs_stand_beside_single_latents(said_of):
+    leak = {"r2": 0.0571, "r2_sigma": 0.006, "r2_products": 0.291, "r2_products_sigma": 0.012, "n_spec": 12_000}
+    figures, text = said_of(LATENTS | {"redshift_leakage": leak})
+    assert (figures["redshift_r2_products"], figures["redshift_r2_products_sigma"]) == (0.291, 0.012)
+    assert "tell 5.7 % ± 0.6 %" in text
+    assert (
+        "wanted: kept); what products of pairs of latents tell with them is 29.1 % ± 1.2 % (more than wanted);" in text
+    )
+    assert "wanted: more than wanted)" in said_of(LATENTS | {"redshift_leakage": leak | {"r2": 0.2}})[1]
+    old = {"r2": 0.01, "r2_products": 0.02, "n_spec": 9000}  # of a card without their scatter
+    assert "is 2.0 % (kept)" in said_of(LATENTS | {"redshift_leakage": old})[1]
+
+
+SIMULATED = {"sha256": "ab" * 32, "n_train": 213_000, "data": {"survey": {"n_target": 250_000}}}
+OF_A_RUN = {"sha256": "cd" * 32, "n_train": 9000, "data": None}
+
+
+def test_only_weights_of_simulated_spectra_are_said_not_to_have_seen_the_run(said_of):
+    figures, text = said_of(LATENTS | PRETRAINED | {"weights": SIMULATED})
+    assert figures["weights_simulated"]
+    assert "no spectrum of this run has taught it" in text
+    assert "first spectra of FIT, which have not taught it" in text
+    figures, text = said_of(LATENTS | PRETRAINED | {"weights": OF_A_RUN})
+    assert not figures["weights_simulated"]
+    assert "it may have learned from spectra of this run" in text
+    assert "first spectra of FIT, which may have taught it" in text
+    for claim in ("no spectrum of this run", "have not taught", "that it has not learned from (CALIBRATION"):
+        assert claim not in text
+    assert said_of(LATENTS)[0]["weights_simulated"] is None
+
+
+def test_what_finetuning_did_is_told(said_of):
+    error = {"n_spec": 12, "measured_on_others": False, "noise_share": 0.9312}
+    card = LATENTS | {"start": "finetune", "n_train": 35, "linear_corrected": False, "calibration": error}
+    figures, text = said_of(card | {"weights": SIMULATED})
+    assert figures["calibration"] == error
+    assert (figures["linear_corrected"], figures["weights_n_train"]) == (False, 213_000)
+    assert "taught by 35 spectra of this run, after 213,000 simulated ones, in" in text
+    assert "linear part was left as it was" in text
+    assert "set with 12 held-out spectra and measured on the same ones" in text
+    assert "of the noise that ivar promises 93.1 % is there" in text
+    other = {"linear_corrected": True, "calibration": error | {"measured_on_others": True}, "weights": OF_A_RUN}
+    text = said_of(card | other)[1]
+    assert "after 9,000 of an earlier training, in" in text
+    assert "may have learned from any spectra of this run" in text
+    assert "linear part was corrected" in text
+    assert "held-out spectra and measured on others" in text
+    figures, text = said_of({"start": "finetune", "weights": {"sha256": "ab" * 32}, "n_train": 35})  # an older card
+    assert figures["linear_corrected"] is None
+    assert "taught by 35 spectra of this run in" in text
+
+
+def test_seeds_that_were_not_compared_are_not_said_to_matter_nothing(said_of, tmp_path, monkeypatch):
+    empty = tmp_path / "seeds.json"
+    empty.write_text("{}")
+    monkeypatch.setattr("oddqso.reports.training._SEEDS", empty)
+    figures, text = said_of({})
+    assert figures["seed_stability"]["rank_correlation"] is None
+    assert "How far other seeds agree is not measured yet." in text
+    assert "nothing depends on one" not in text
 
 
 def test_a_run_says_that_seeds_were_compared_elsewhere(said_of):

@@ -169,9 +169,10 @@ def _leakage(
     if not found:
         return None
     n_spec = np.array([one["n_spec"] for one in found])
-    sigma = np.array([(one["r2_high"] - one["r2_low"]) / 2 for one in found])
+    sigma = np.array([one["r2_high"] - one["r2_low"] for one in found]) / 2
     means = {name: _mean([one[name] for one in found], n_spec) for name in _MEANS}
-    means["r2_sigma"] = float(np.sqrt(np.sum((n_spec * sigma) ** 2)) / n_spec.sum())
+    means["r2_sigma"] = _sigma(sigma.tolist(), n_spec)
+    means["r2_products_sigma"] = _sigma([one["r2_products_sigma"] for one in found], n_spec)
     return {**_rounded(means), "n_spec": int(n_spec.sum()), "intervals": found}
 
 
@@ -179,6 +180,12 @@ def _mean(values: list[float | None], n_spec: NDArray[np.int64]) -> float | None
     """Mean over intervals by their spectra, of those in which something was measured."""
     known = [(value, n) for value, n in zip(values, n_spec.tolist(), strict=True) if value is not None]
     return float(np.average([value for value, _ in known], weights=[n for _, n in known])) if known else None
+
+
+def _sigma(values: list[float | None], n_spec: NDArray[np.int64]) -> float | None:
+    """Standard deviation of that mean, from those of the intervals."""
+    known = [(value * n, n) for value, n in zip(values, n_spec.tolist(), strict=True) if value is not None]
+    return float(np.linalg.norm([part for part, _ in known]) / sum(n for _, n in known)) if known else None
 
 
 def _shift(

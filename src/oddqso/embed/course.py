@@ -1,4 +1,8 @@
-"""How far a training has come: shares of its time, known beforehand from how many spectra each part goes through."""
+"""How far a training has come: shares of its time, known beforehand from how many spectra each part goes through.
+
+With thousands of spectra they are roughly right. With few, what does not grow with their number takes longer than its
+share.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

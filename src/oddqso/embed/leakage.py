@@ -36,7 +36,8 @@ def redshift_leakage(latent: NDArray[Any], z: Float, controls: Float, pairs: boo
     the scatter differs between spectra (Kline, Saggio & Soelvsten 2020); it scatters, below 0 where nothing is told.
 
     It errs low by what other functions know, ever more the fewer spectra there are: of ``n`` rows there are at most
-    ``n / ROWS_PER_FUNCTION`` functions, the latents themselves before the powers.
+    ``n / ROWS_PER_FUNCTION`` functions, the latents themselves before the powers. Of 320 rows with 63 latents a planted
+    0.10 reads 0.071 +- 0.055. The standard deviation errs high for few rows (`_beyond`).
 
     Parameters
     ----------
@@ -94,7 +95,9 @@ def redshift_leakage(latent: NDArray[Any], z: Float, controls: Float, pairs: boo
 def _beyond(all_told: Float, told: Float, target: Float) -> tuple[float, float]:
     """The share of what is left that is told beyond, and its standard deviation.
 
-    Each pair of rows stands in two terms of the sum, so that the terms scatter by the root of one half too little.
+    Each pair of rows stands in two terms of the sum, so that the terms scatter by the root of one half too little. With
+    few rows a function they are no longer alike otherwise, and the standard deviation is up to twice too large: of 1000
+    rows with 63 latents 0.026, where the share scatters by 0.014. With thousands of rows it is right.
     """
     left = target**2 - told
     whole = float(left.sum())

@@ -68,19 +68,30 @@ KEYS: Final = {
     "agreement.in_merged.*": "Spectra on this detector's list and on that of the merged score",
     "training.n_epoch": "Epochs of the training",
     "training.n_train": "Spectra that taught the model",
-    "training.start": "scratch, pretrained (trained weights as they are; the figures of training are theirs) or "
-    "finetune (trained weights that learned from this run)",
+    "training.start": "scratch, pretrained (trained weights as they are; curves, n_epoch, n_train and calibration are "
+    "theirs) or finetune (trained weights that learned from this run)",
     "training.weights": "SHA-256 of the weights that it started from; null from scratch",
+    "training.weights_simulated": "Whether `oddqso pretrain` made those weights, by their card: then no spectrum of "
+    "this run has taught them; others may have learned from spectra of this run. Null from scratch",
+    "training.weights_n_train": "Spectra that taught those weights in their last training; null from scratch",
+    "training.linear_corrected": "Whether finetuning corrected the linear part, as it does if held-out spectra are "
+    "likelier with the correction; null of other starts",
+    "training.calibration.n_spec": "Held-out spectra that set the model's error",
+    "training.calibration.measured_on_others": "Whether accuracy and width of the card are measured on other held-out "
+    "spectra than these; fewer than 40 do both",
+    "training.calibration.noise_share": "Share of the noise promised by ivar that is there, median over wavelengths; "
+    "at most 1",
     "training.n_active": "Latents whose mean divergence from the prior is above 0.1 nat; as all figures of latents "
-    "here, on spectra of this run that the model has not learned from: held-out ones of its training, or, of "
-    "pretrained weights, the first ones of the split FIT. Null where there are too few",
+    "here, on spectra of this run: held-out ones of its training, or, of pretrained weights, the first ones of the "
+    "split FIT, which those weights may have learned from unless weights_simulated. Null where there are too few",
     "training.redshift_r2": "Redshift leakage: share of the variance of ln(1 + z), beyond what luminosity and S/N "
-    "tell, that functions of each active latent but the amplitude explain, at the same coverage; what an endless "
+    "tell, that functions of single active latents but the amplitude explain, at the same coverage; what an endless "
     "sample would give, right on average and below 0 at times. Spectra with S/N of at least 2 and z from 0.7 to 2.6; "
     "null with fewer than 60, or five a latent, in each of three intervals of redshift",
-    "training.redshift_r2_sigma": "Its standard deviation",
+    "training.redshift_r2_sigma": "Its standard deviation; too large, up to twice, with few spectra",
     "training.redshift_r2_products": "The same with products of all pairs of latents; null without thousands of "
     "spectra",
+    "training.redshift_r2_products_sigma": "Its standard deviation",
     "training.redshift_n": "Spectra that it was measured with",
     "training.shift_consistency": "Median distance in the active latents between a spectrum and the same one placed at "
     "another redshift, whole pixels away, with the same coverage, over the median distance to the nearest other "
@@ -91,6 +102,7 @@ KEYS: Final = {
     "training.of_weights.redshift_r2": "As training.redshift_r2, there",
     "training.of_weights.redshift_r2_sigma": "Its standard deviation",
     "training.of_weights.redshift_r2_products": "As training.redshift_r2_products, there",
+    "training.of_weights.redshift_r2_products_sigma": "Its standard deviation",
     "training.of_weights.redshift_n": "Spectra that it was measured with",
     "training.of_weights.shift_consistency": "As training.shift_consistency, there",
     "training.of_weights.shift_n": "Spectra that it was measured with",

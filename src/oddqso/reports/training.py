@@ -12,9 +12,11 @@ _SEEDS: Final = Path(__file__).parent / "seeds.json"
 def training_figures(curves: Sequence[Mapping[str, Any]], card: Mapping[str, Any]) -> dict[str, Any]:
     """The part ``training`` of ``metrics.json``.
 
-    What is said of the latents is measured on spectra of this run that the model has not learned from: by a training on
-    its held-out spectra, and with weights that were taken as they are on the first spectra of the run. What the card of
-    such weights says of the spectra that they were made with stands apart, and so does what is known of the recipe.
+    What is said of the latents is measured on spectra of this run: by a training on its held-out spectra, and with
+    weights that were taken as they are on the first spectra of the run. Whether those weights have learned from them is
+    known where their card says that simulated spectra alone made them (``weights_simulated``): weights of another run
+    of the same data may have. What the card of such weights says of the spectra that they were made with stands apart,
+    and so does what is known of the recipe.
 
     Parameters
     ----------
@@ -32,16 +34,39 @@ def training_figures(curves: Sequence[Mapping[str, Any]], card: Mapping[str, Any
     """
     last = {str(row["split"]): row for row in curves}
     pretrained = card.get("start") == "pretrained"
+    weights, calibration = card.get("weights") or {}, card.get("calibration") or {}
     return {
         "n_epoch": 1 + max((int(row["epoch"]) for row in curves), default=-1),
         "n_train": card.get("n_train"),
         "start": card.get("start", "scratch"),
-        "weights": (card.get("weights") or {}).get("sha256"),
+        "weights": weights.get("sha256"),
+        "weights_simulated": weights_simulated(weights) if weights else None,
+        "weights_n_train": weights.get("n_train"),
+        "linear_corrected": card.get("linear_corrected") if card.get("start") == "finetune" else None,
+        "calibration": {name: calibration.get(name) for name in ("n_spec", "measured_on_others", "noise_share")},
         **_latents(card.get("on_this_run") or {} if pretrained else card),
         "of_weights": _latents(card if pretrained else {}),
         "seed_stability": seed_stability(str(card.get("start", "scratch"))),
         "last": {split: {k: v for k, v in row.items() if k not in ("split",)} for split, row in last.items()},
     }
+
+
+def weights_simulated(weights: Mapping[str, Any]) -> bool:
+    """Whether weights were made by ``oddqso pretrain``, so that no spectrum of any run has taught them.
+
+    Parameters
+    ----------
+    weights : mapping
+        What a card says of the weights that a training started from.
+
+    Examples
+    --------
+    >>> weights_simulated({"data": {"survey": {"n_target": 1000}}, "n_train": 900})
+    True
+    >>> weights_simulated({"data": None, "n_train": 900})  # of another run, perhaps of the same spectra
+    False
+    """
+    return bool((weights.get("data") or {}).get("survey"))
 
 
 def seed_stability(start: str) -> dict[str, Any]:
@@ -85,6 +110,7 @@ def _latents(measured: Mapping[str, Any]) -> dict[str, Any]:
         "redshift_r2": leakage.get("r2"),
         "redshift_r2_sigma": leakage.get("r2_sigma"),
         "redshift_r2_products": leakage.get("r2_products"),
+        "redshift_r2_products_sigma": leakage.get("r2_products_sigma"),
         "redshift_n": leakage.get("n_spec"),
         "shift_consistency": shift.get("share"),
         "shift_n": shift.get("n_spec"),
