@@ -38,8 +38,8 @@ KEYS: Final = {
     "flatness.*.z": "The same with redshift",
     "accuracy[].snr_min": "Lowest S/N of a native pixel; the first entry is for all spectra with S/N of at least 2",
     "accuracy[].snr_max": "Highest S/N; null is no limit",
-    "accuracy[].n": "Spectra in the bin: strict ones of the split CALIBRATION, which the model has not learned from, "
-    "at most n_quality in all; ordinary ones where the truth is known. On native pixels as in the files",
+    "accuracy[].n": "Spectra in the bin: strict ones of the split CALIBRATION, which no training of the run learns "
+    "from, at most n_quality in all; ordinary ones where the truth is known. On native pixels as in the files",
     "accuracy[].accuracy": "A = 1 - median over spectra of sqrt(max(0, mean[r^2 - 1/ivar])) / mean[flux]; r is flux "
     "minus reconstruction, the means are over good pixels redward of Lyman alpha with weights ivar",
     "accuracy[].accuracy_low": "2.5th percentile of A over resampled spectra (bootstrap); null of fewer than 20",
