@@ -252,22 +252,31 @@ def test_only_weights_of_simulated_spectra_are_said_not_to_have_seen_the_run(sai
 
 def test_what_finetuning_did_is_told(said_of):
     error = {"n_spec": 12, "measured_on_others": False, "noise_share": 0.9312}
-    card = LATENTS | {"start": "finetune", "n_train": 35, "linear_corrected": False, "calibration": error}
+    card = LATENTS | {"start": "finetune", "n_train": 35, "linear_corrected": False, "best_epoch": None}
+    card |= {"calibration": error}
     figures, text = said_of(card | {"weights": SIMULATED})
     assert figures["calibration"] == error
     assert (figures["linear_corrected"], figures["weights_n_train"]) == (False, 213_000)
     assert "taught by 35 spectra of this run, after 213,000 simulated ones, in" in text
-    assert "linear part was left as it was" in text
+    assert "linear part was left as it was: held-out spectra are no likelier with a correction" in text
+    assert "its network was kept: no epoch was better" in text
     assert "set with 12 held-out spectra and measured on the same ones" in text
     assert "of the noise that ivar promises 93.1 % is there" in text
-    other = {"linear_corrected": True, "calibration": error | {"measured_on_others": True}, "weights": OF_A_RUN}
+    assert not figures["network_changed"]
+    other = {
+        "linear_corrected": True,
+        "best_epoch": 3,
+        "calibration": error | {"measured_on_others": True},
+        "weights": OF_A_RUN,
+    }
     text = said_of(card | other)[1]
     assert "after 9,000 of an earlier training, in" in text
     assert "may have learned from any spectra of this run" in text
-    assert "linear part was corrected" in text
+    assert "linear part was corrected; its network was trained on." in text
     assert "held-out spectra and measured on others" in text
     figures, text = said_of({"start": "finetune", "weights": {"sha256": "ab" * 32}, "n_train": 35})  # an older card
     assert figures["linear_corrected"] is None
+    assert figures["network_changed"] is None
     assert "taught by 35 spectra of this run in" in text
 
 

@@ -76,6 +76,8 @@ KEYS: Final = {
     "training.weights_n_train": "Spectra that taught those weights in their last training; null from scratch",
     "training.linear_corrected": "Whether finetuning corrected the linear part, as it does if held-out spectra are "
     "likelier with the correction; null of other starts",
+    "training.network_changed": "Whether an epoch of finetuning was better, on held-out spectra, than the network that "
+    "it started from, which is kept otherwise; null of other starts",
     "training.calibration.n_spec": "Held-out spectra that set the model's error",
     "training.calibration.measured_on_others": "Whether accuracy and width of the card are measured on other held-out "
     "spectra than these; fewer than 40 do both",

@@ -33,7 +33,7 @@ def training_figures(curves: Sequence[Mapping[str, Any]], card: Mapping[str, Any
     (None, 0.02)
     """
     last = {str(row["split"]): row for row in curves}
-    pretrained = card.get("start") == "pretrained"
+    pretrained, finetuned = card.get("start") == "pretrained", card.get("start") == "finetune"
     weights, calibration = card.get("weights") or {}, card.get("calibration") or {}
     return {
         "n_epoch": 1 + max((int(row["epoch"]) for row in curves), default=-1),
@@ -42,7 +42,8 @@ def training_figures(curves: Sequence[Mapping[str, Any]], card: Mapping[str, Any
         "weights": weights.get("sha256"),
         "weights_simulated": weights_simulated(weights) if weights else None,
         "weights_n_train": weights.get("n_train"),
-        "linear_corrected": card.get("linear_corrected") if card.get("start") == "finetune" else None,
+        "linear_corrected": card.get("linear_corrected") if finetuned else None,
+        "network_changed": card["best_epoch"] is not None if finetuned and "best_epoch" in card else None,
         "calibration": {name: calibration.get(name) for name in ("n_spec", "measured_on_others", "noise_share")},
         **_latents(card.get("on_this_run") or {} if pretrained else card),
         "of_weights": _latents(card if pretrained else {}),
