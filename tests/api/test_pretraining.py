@@ -82,6 +82,54 @@ def test_other_spectra_are_refused_and_other_training_is_done(pretrained, tmp_pa
         pretrain(tmp_path, n_target=N, seed=2, overrides=["train.max_epochz=3"])
     with pytest.raises(ConfigError, match="from scratch"):
         pretrain(tmp_path, n_target=N, seed=2, overrides=[*SMALL, "train.start=finetune"])
+    with pytest.raises(ConfigError, match="leave the setting out"):
+        pretrain(tmp_path, n_target=N, seed=2, overrides=[*SMALL, "train.weights=/nowhere"])
+
+
+def test_a_folder_with_a_model_that_it_did_not_make_is_refused_and_stays_as_it_is(tmp_path):
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(ConfigError, match="another folder"):
+        pretrain(tmp_path, n_target=N, seed=2, overrides=SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+    assert (tmp_path / "model.json").read_text() == "{}"
+
+
+def _without_weights(out: Path) -> None:
+    (out / "model.safetensors").unlink()
+
+
+def _damaged(out: Path) -> None:
+    content = bytearray((out / "model.safetensors").read_bytes())
+    content[-2] ^= 1
+    (out / "model.safetensors").write_bytes(content)
+
+
+def _older_training(out: Path) -> None:
+    record = json.loads((out / "pretrain.json").read_text())
+    record["train"]["version"] -= 1
+    (out / "pretrain.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("spoil", [_without_weights, _damaged, _older_training])
+def test_only_a_model_that_can_be_used_and_is_of_this_training_is_up_to_date(pretrained, tmp_path, monkeypatch, spoil):
+    out = tmp_path / "model"
+    shutil.copytree(pretrained, out)
+    spoil(out)
+    trained = []
+    monkeypatch.setattr("oddqso.api.pretraining._train", lambda *args: trained.append(args))
+    pretrain(out, n_target=N, seed=2, overrides=SMALL)
+    assert trained
+    assert not any((out / name).exists() for name in NAMES)
+
+
+def test_scratch_that_a_kill_left_beside_a_whole_model_is_removed(pretrained, tmp_path):
+    out = tmp_path / "model"
+    shutil.copytree(pretrained, out)
+    (out / "scratch").mkdir()
+    (out / "scratch" / "linear.pt").write_bytes(b"much")
+    pretrain(out, n_target=N, seed=2, overrides=SMALL)
+    assert not (out / "scratch").exists()
+    assert _bytes(out) == _bytes(pretrained)
 
 
 def test_new_settings_and_a_kill_leave_no_old_model_that_passes_for_the_new(pretrained, tmp_path, monkeypatch):
@@ -95,7 +143,7 @@ def test_new_settings_and_a_kill_leave_no_old_model_that_passes_for_the_new(pret
     monkeypatch.setattr("oddqso.api.pretraining._train", killed)
     with pytest.raises(KeyboardInterrupt):
         pretrain(out, n_target=N, seed=2, overrides=other)
-    assert not any((out / name).exists() for name in NAMES)
+    assert not any((out / name).exists() for name in (*NAMES, "curves.csv", "progress.png"))
     monkeypatch.undo()
     pretrain(out, n_target=N, seed=2, overrides=other)
     assert json.loads((out / "model.json").read_text())["training"]["max_epochs"] == 1

@@ -161,6 +161,14 @@ def test_finetuning_fits_better_and_keeps_the_meaning_of_latents(trained, from_w
     card = _card(tmp_path)
     assert card["start"] == "finetune"
     assert card["weights"]["sha256"] == file_hash(trained / "model.safetensors")
+    assert {name: card["weights"][name] for name in ("n_train", "data", "limits")} == {
+        name: _card(trained)[name] for name in ("n_train", "data", "limits")
+    }
+    assert str(card["n_train"]) in card["limits"][0]
+    assert card["limits"] != card["weights"]["limits"]
+    curves = pq.read_table(tmp_path / "curves.parquet").to_pylist()
+    best = min((row for row in curves if row["split"] == "held_out"), key=lambda row: row["loss"])
+    assert card["best_epoch"] == (best["epoch"] if best["loss"] < card["start_loss"] else None)
     assert card["n_component_used"] == _card(trained)["n_component_used"]
     before, after = load_model(trained), load_model(tmp_path)
     table_before, table_after = before.vae.linear.table, after.vae.linear.table

@@ -54,6 +54,26 @@ def test_the_card_tells_how_well_it_fits(trained):
     assert card["active_units"] == len(card["active_latents"]) == sum(kl > 0.1 for kl in card["kl_per_latent"])
 
 
+def test_the_card_tells_what_taught_it_and_which_epoch_was_best(trained, training_spectra):
+    card = json.loads((trained / "model.json").read_text())
+    assert card["data"]["n_spec"] == 80
+    z_first, z_last = card["data"]["z"]
+    assert training_spectra.z.min() - 1e-3 <= z_first < z_last <= training_spectra.z.max() + 1e-3
+    assert f"{card['n_train']} spectra of redshift {z_first:g} to {z_last:g}" in card["limits"][0]
+    held_out = [row for row in pq.read_table(trained / "curves.parquet").to_pylist() if row["split"] == "held_out"]
+    assert card["best_epoch"] == min(held_out, key=lambda row: row["loss"])["epoch"]
+    assert card["start_loss"] is None
+
+
+def test_checkpoints_of_an_older_training_are_not_used(small_params, training_spectra, tmp_path, monkeypatch):
+    monkeypatch.setattr("oddqso.embed.training.TRAIN_VERSION", 0)
+    scratch = _stopped("train the network: epoch 2", training_spectra, small_params, 1, tmp_path)
+    monkeypatch.undo()
+    assert (scratch / "linear.pt").exists()
+    _stopped("gather", training_spectra, small_params, 1, tmp_path)
+    assert not (scratch / "linear.pt").exists()
+
+
 def test_neither_order_nor_shards_nor_callbacks_change_a_byte(trained, training_spectra, small_params, tmp_path, rng):
     order = rng.permutation(len(training_spectra))
     shuffled = training_spectra[order]

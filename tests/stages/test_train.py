@@ -1,10 +1,12 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import oddqso
 from oddqso.embed.params import EmbedParams, TrainParams
 from oddqso.embed.training import train as train_model
 from oddqso.errors import DataError
@@ -80,6 +82,19 @@ def test_the_card_says_where_it_started(context, weights, tmp_path, start):
     out.mkdir()
     train(context, shards, params=_from(weights, start), out=out)
     assert _card(out)["start"] == start
+
+
+@pytest.mark.parametrize("start", ["pretrained", "finetune"])
+def test_damaged_weights_are_refused_before_the_first_stage(weights, tmp_path, start):
+    folder, sky, run = tmp_path / "weights", tmp_path / "sky", tmp_path / "run"
+    shutil.copytree(weights, folder)
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
+    oddqso.simulate(sky, n_target=20, seed=1)
+    with pytest.raises(DataError, match=r"model\.safetensors cannot be read"):
+        oddqso.run(sky, run, overrides=[f"train.start={start}", f"train.weights={folder}"])
+    assert not (run / "sample").exists()
+    assert not (run / ".partial").exists()
 
 
 def test_the_weights_are_part_of_the_fingerprint_where_they_matter(weights, tmp_path):

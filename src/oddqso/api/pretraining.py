@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from oddqso.config import Settings, read_settings
-from oddqso.errors import ConfigError
+from oddqso.embed.params import TRAIN_VERSION
+from oddqso.errors import ConfigError, DataError
 from oddqso.params import Params
 from oddqso.runs.directory import RunDirectory
 from oddqso.runs.executors import make_executor
@@ -22,6 +23,7 @@ PRETRAIN_SETTINGS: tuple[str, ...] = ("train.max_spectra=100000000", "train.vali
 
 _SPECTRA, _RECORD = "spectra", "pretrain.json"
 _MADE = ("model.json", "model.safetensors", "curves.parquet")
+_SHOWN = ("curves.csv", "progress.png")
 _CHUNK_TARGETS = 250
 
 
@@ -77,7 +79,7 @@ def pretrain(
     Raises
     ------
     ConfigError
-        If the folder holds spectra of other settings, or a setting is wrong.
+        If the folder holds spectra of other settings or a model that was made elsewhere, or a setting is wrong.
     DataError
         If there are too few spectra to learn from.
     """
@@ -87,7 +89,13 @@ def pretrain(
             f"train.start={settings.train.start} is a way to run with weights that are there; weights are made from "
             "scratch: leave the setting out"
         )
+    if settings.train.weights is not None:
+        raise ConfigError(
+            f"train.weights={settings.train.weights} names weights to start from; weights are made from scratch: leave "
+            "the setting out"
+        )
     out, progress = Path(out), progress or Silent()
+    _refuse_foreign(out)
     with RunDirectory(out).locked():
         survey = ordinary_survey(n_target, survey_seed(seed))
         record = json.loads(json.dumps(_record(survey, settings, seed)))
@@ -97,17 +105,40 @@ def pretrain(
                 f"{out} holds spectra that were simulated or prepared in another way; choose another folder, or delete "
                 "that one"
             )
-        if before == record and (out / "model.json").exists():
+        if before == record and _is_whole(out):
+            shutil.rmtree(out / "scratch", ignore_errors=True)  # a kill after the card may have left it
             progress.skip("pretrain")
             return out
+        for name in _MADE:  # else a kill before the new ones would leave the old ones under the new record
+            (out / name).unlink(missing_ok=True)
         if before is not None and before != record:
             shutil.rmtree(out / "scratch", ignore_errors=True)
-            for name in _MADE:  # else a kill before the new ones would leave the old ones under the new record
+            for name in _SHOWN:
                 (out / name).unlink(missing_ok=True)
         write_json(out / _RECORD, record)
         names = _simulate(out / _SPECTRA, survey, settings, workers, progress)
         _train(out, names, survey, settings, seed, progress)
     return out
+
+
+def _refuse_foreign(out: Path) -> None:
+    found = [name for name in _MADE if (out / name).exists()]
+    if found and not (out / _RECORD).exists():
+        raise ConfigError(
+            f"{out} holds {found[0]} but no {_RECORD}: `oddqso pretrain` did not make it and would overwrite it; "
+            "choose another folder"
+        )
+
+
+def _is_whole(out: Path) -> bool:
+    """Whether the model is there and can be used; one that is damaged is made anew."""
+    from oddqso.embed.weights import load_model
+
+    try:
+        load_model(out)
+    except DataError:
+        return False
+    return True
 
 
 def survey_seed(seed: int) -> int:
@@ -139,7 +170,7 @@ def _record(survey: Params, settings: Settings, seed: int) -> dict[str, Any]:
     return {
         "spectra": {name: params.model_dump(mode="json") for name, params in made_by.items()}
         | {"simulator": _simulator()},
-        "train": settings.train.identity(),
+        "train": {"version": TRAIN_VERSION, **settings.train.identity()},
         "seed": seed,
     }
 

@@ -97,6 +97,8 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         self.register_buffer("line_weight", torch.from_numpy(weights), persistent=False)
         self.first_epoch, self.n_step, self.stale = 0, 0, 0
         self.best_loss, self.best = math.inf, state_of(vae)
+        self.best_epoch: int | None = None
+        self.start_loss: float | None = None
         self.curves: list[dict[str, Any]] = []
         self.generator = torch.Generator()
         self.running: list[Tensor] = []
@@ -227,7 +229,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
             )  # fmt: skip
         loss = self.curves[-1]["loss"]
         if loss < self.best_loss:
-            self.best_loss, self.stale = loss, 0
+            self.best_loss, self.best_epoch, self.stale = loss, self.epoch, 0
             self.best = state_of(self.vae)
         elif self.robust:
             self.stale += 1
@@ -241,14 +243,22 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
     def note_start(self, batches: HeldOut) -> None:
         """Measure the weights that training starts from: if nothing is better, they are kept."""
         n_spec, *columns = _table([_row(batch, self.terms(batch, generator=None)) for batch in batches])
-        self.best_loss = float(np.sum(n_spec * columns[0]) / n_spec.sum())
+        self.best_loss = self.start_loss = float(np.sum(n_spec * columns[0]) / n_spec.sum())
         self.best = state_of(self.vae)
+
+    def chosen(self) -> dict[str, Any]:
+        """What the card says of the choice: the epoch that is kept, and the loss of the weights started from, if any.
+
+        ``best_epoch`` is as in the curves; None where no epoch was better than the start.
+        """
+        return {"best_epoch": self.best_epoch, "start_loss": self.start_loss}
 
     def _save(self) -> None:
         state = {
             "epoch": self.epoch + 1, "step": self.n_step, "stale": self.stale, "best_loss": self.best_loss,
-            "stop": bool(self.trainer.should_stop), "best": self.best, "vae": self.vae.state_dict(),
-            "optimizer": self.trainer.optimizers[0].state_dict(), "curves": self.curves,
+            "best_epoch": self.best_epoch, "start_loss": self.start_loss, "stop": bool(self.trainer.should_stop),
+            "best": self.best, "vae": self.vae.state_dict(), "optimizer": self.trainer.optimizers[0].state_dict(),
+            "curves": self.curves,
         }  # fmt: skip
         save_aside(state, self.checkpoint)
 
@@ -260,6 +270,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         self.vae.load_state_dict(state["vae"])
         self.first_epoch, self.n_step, self.stale = state["epoch"], state["step"], state["stale"]
         self.best_loss, self.best, self.curves = state["best_loss"], state["best"], state["curves"]
+        self.best_epoch, self.start_loss = state["best_epoch"], state["start_loss"]
         self.state = state["optimizer"]
         return bool(state["stop"]) or self.first_epoch >= self.params.max_epochs
 

@@ -1,10 +1,13 @@
 """Settings of the model, of its training and of its use; light, for the command line imports it."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from oddqso.params import Params
+
+TRAIN_VERSION: Final = 2
+"""Version of the training: raised when the same spectra and settings give another model."""
 
 
 class EmbedParams(Params):

@@ -83,9 +83,10 @@ def starting_model(params: TrainParams) -> tuple[Model, dict[str, Any]]:
     said = {
         "where": "shipped" if folder == SHIPPED else str(folder),
         "sha256": file_hash(folder / WEIGHTS_NAME),
-        "data": model.card.get("data"),
-        "n_train": model.card.get("n_train"),
+        **{name: model.card.get(name) for name in ("n_train", "data", "limits")},
     }
+    if "weights" in model.card:  # they started from others
+        said["weights"] = model.card["weights"]
     return model, said
 
 

@@ -25,7 +25,7 @@ from oddqso.embed.devices import find_device, halving
 from oddqso.embed.fitting import CHUNK, fit_linear, refit_linear, some
 from oddqso.embed.metrics import measure
 from oddqso.embed.module import Batches, HeldOut, Seen, VaeModule, state_of
-from oddqso.embed.params import TrainParams
+from oddqso.embed.params import TRAIN_VERSION, TrainParams
 from oddqso.embed.scratch import TrainingSet, gather, map_parts
 from oddqso.embed.starting import CURVES_NAME, CURVES_SCHEMA, of_weights, starting_model, weights_state
 from oddqso.embed.threads import threads
@@ -106,7 +106,8 @@ def _train(
     course = Course(progress or (lambda words, share: None))
     started: dict[str, Any] = {"start": params.start}
     find_device(params.accelerator, params.devices)  # whether it is there is known before hours of other work
-    claim(scratch, {"settings": params.identity(), "seed": seed, "weights": weights_state(params)})
+    made_from = {"settings": params.identity(), "seed": seed, "weights": weights_state(params)}
+    claim(scratch, {"version": TRAIN_VERSION, **made_from})
     with threads(params.n_thread):
         if params.start == "scratch":
             data = open_data(scratch, course.gather)
@@ -122,12 +123,14 @@ def _train(
             table = vae.linear.table.clone()
             losses = refit_linear(vae, data, params, seed, scratch, course.fit)
             started["linear_corrected"] = not torch.equal(vae.linear.table, table)
-        curves = _train_network(vae, data, params, seed, scratch, course.train, _seen(out, vae, data, losses, watch))
+        seen = _seen(out, vae, data, losses, watch)
+        curves, chosen = _train_network(vae, data, params, seed, scratch, course.train, seen)
         course.measure("measure")
         figures = _calibrated(vae, data, params, seed)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
-        "training": params.model_dump(exclude={"network"}), **started, **figures, **about,
+        "training": params.model_dump(exclude={"network"}), **started, **chosen, **figures,
+        **_learned(data, params.start), **about,
     }  # fmt: skip
     aside = out / (CURVES_NAME + ".new")
     pq.write_table(pa.Table.from_pylist(curves, schema=CURVES_SCHEMA), aside)
@@ -135,6 +138,21 @@ def _train(
     save_model(vae, facts, out)  # the card last: where it lies, all lies
     del data
     shutil.rmtree(scratch)
+
+
+def _learned(data: TrainingSet, start: str) -> dict[str, Any]:
+    """What the model has learned from, and the limits that follow from it, for the card."""
+    learned = ~data.held_out
+    z, snr = (np.quantile(column[learned], [0, 1]).round(3).tolist() for column in (data.z, data.snr))
+    taught = (
+        f"{int(learned.sum()):,} spectra of redshift {z[0]:g} to {z[1]:g} and median signal-to-noise ratio "
+        f"{snr[0]:g} to {snr[1]:g} per native pixel"
+    )
+    known = "Beyond what these and its weights (see weights) have seen" if start == "finetune" else "Beyond these"
+    return {
+        "data": {"what": "spectra that it was given", "n_spec": len(learned), "z": z, "snr": snr},
+        "limits": [f"It was taught by {taught}.", f"{known} it was never measured."],
+    }
 
 
 def _calibrated(vae: Vae, data: TrainingSet, params: TrainParams, seed: int) -> dict[str, Any]:
@@ -175,11 +193,11 @@ def _new_vae(params: TrainParams, seed: int) -> Vae:
 
 def _train_network(
     vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, tell: Tell, seen: Seen
-) -> list[dict[str, Any]]:
-    """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves."""
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train the convolutions and the errors with Lightning, from the checkpoint on; the curves, and what was chosen."""
     start = state_of(vae)
 
-    def attempt(batch_size: int) -> list[dict[str, Any]]:
+    def attempt(batch_size: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         vae.load_state_dict(start)
         return _attempt(vae, data, params.model_copy(update={"batch_size": batch_size}), seed, scratch, tell, seen)
 
@@ -188,7 +206,7 @@ def _train_network(
 
 def _attempt(
     vae: Vae, data: TrainingSet, params: TrainParams, seed: int, scratch: Path, tell: Tell, seen: Seen
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     device = find_device(params.accelerator, params.devices)
     vae.mixed = params.precision == "bf16-mixed"
     module = VaeModule(vae, params, seed, scratch / "network.pt", seen)
@@ -219,7 +237,7 @@ def _attempt(
     vae.cpu().load_state_dict(module.best)
     vae.mixed = False
     vae.eval()
-    return module.curves
+    return module.curves, module.chosen()
 
 
 class _Reporter(lightning.Callback):  # type: ignore[misc]  # lightning has no types that mypy sees

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oddqso.embed.params import TrainParams
+from oddqso.embed.params import TRAIN_VERSION, TrainParams
 from oddqso.errors import DataError
 from oddqso.runs.shards import Shards
 from oddqso.runs.stage import Context, Stage
@@ -47,15 +47,24 @@ def train(context: Context, prepared: Shards, *, params: TrainParams, out: Path)
 
 
 def inventory(root: Path, run: Path, params: TrainParams) -> str:
-    """The state of the weights that the training starts from."""
+    """The state of the weights that the training starts from.
+
+    It is asked for before the first stage, so that hours of ingest do not end at weights that are damaged.
+
+    Raises
+    ------
+    DataError
+        As by `oddqso.embed.starting.starting_model`.
+    """
     if params.start == "scratch":
         return ""
-    from oddqso.embed.starting import weights_state
+    from oddqso.embed.starting import starting_model, weights_state
 
+    starting_model(params)
     return weights_state(params)
 
 
 STAGE = Stage(
-    "train", kind="gather", reads=("prepare",), function=train, params=TrainParams, version=2, resumable=True,
-    inventory=inventory,
+    "train", kind="gather", reads=("prepare",), function=train, params=TrainParams, version=TRAIN_VERSION,
+    resumable=True, inventory=inventory,
 )  # fmt: skip
