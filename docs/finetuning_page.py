@@ -11,7 +11,7 @@ SAMPLES = {
 def finetuning_page(found: dict[str, Any]) -> str:
     """Weights as they are and finetuned on more and more spectra, measured on the same ones."""
     text = (
-        "\n### How many spectra finetuning needs\n\n`python benchmarks/finetuning.py REAL`. Weights as they are (0) "
+        "\n### How many spectra finetuning needs\n\n`make bench-finetuning`. Weights as they are (0) "
         "and finetuned; of the spectra that they are given 15 % are held out to choose the epoch and to set the error. "
         "Measured on others: accuracy and width of χ in means of 16 pixels, in brackets the width at single pixels.\n"
     )

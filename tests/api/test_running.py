@@ -5,6 +5,7 @@ from oddqso.api import watched
 from oddqso.config import read_settings
 from oddqso.errors import ConfigError
 from oddqso.runs.directory import RunDirectory
+from oddqso.vetting.ledger import format_entries
 
 
 @pytest.mark.parametrize("setting", ["sample.salt=other", "sample.fit_fraction=0.3", "sample.calibration_fraction=0.2"])
@@ -15,7 +16,7 @@ def test_once_there_are_verdicts_the_split_stays(tmp_path, setting):
     run.mkdir()
     RunDirectory(run).write_record({"oddqso": oddqso.__version__, "input": str(sky), "settings": settings})
     (run / "vetting").mkdir()
-    (run / "vetting" / "verdicts.csv").write_text("BATCH,ITEM,VERDICT,VETTER,TIME,Z,COMMENT\n")
+    (run / "vetting" / "verdicts.csv").write_text(format_entries([]))
     with pytest.raises(ConfigError, match="the split cannot change"):
         oddqso.run(None, run, overrides=[setting])
 

@@ -33,6 +33,16 @@ def test_ordinary_spectra_are_reproduced(spectra, embedding):
     assert np.median(chi2) < 1.5
 
 
+def test_company_beyond_the_lyman_limit_changes_nothing(shipped):
+    far = make_spectra(24, seed=13, snr=5.0)
+    far = replace(far, z=np.linspace(2.5, 5.5, 24))
+    together = encode(shipped, far)
+    for rows in (np.arange(24)[::-1], np.arange(3, 24, 2), np.array([20, 9, 14])):
+        some = encode(shipped, far[rows])
+        for name in NAMES:
+            np.testing.assert_array_equal(getattr(some, name), getattr(together, name)[rows])
+
+
 def test_the_order_of_rows_changes_nothing(shipped, spectra, embedding, rng):
     order = rng.permutation(len(spectra))
     shuffled = encode(shipped, spectra[order], batch_size=24)

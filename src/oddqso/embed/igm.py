@@ -17,6 +17,7 @@ from oddqso.spectra.grid import model_grid
 _TAU, _SLOPE = 5.54e-3, 3.182
 _SERIES: Final = ((1215.670, 1.0), (1025.722, 5.26), (972.537, 14.36), (949.743, 29.86), (937.804, 53.36))
 _LIMIT_ANGSTROM: Final = 911.75
+_POWERS: Final = (0.46, 0.18, -1.32, 1.68)
 
 
 def lyman_table(wave_rest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,22 +59,21 @@ class MeanIgm(nn.Module):
     def forward(self, frame: Frame) -> Tensor:
         """Mean transmission, (n_spec, n_wave), 1 redward of Lyman alpha."""
         tau = take(self.coefficient, frame) * self.power
+        reach = torch.clamp((1 + frame.z)[:, None].float(), min=1.0)
+        # Of all rows, for a power may differ in its last digit with the number of those it is taken of together.
+        powers = torch.cat([reach**power for power in _POWERS], dim=1)  # (n_spec, 4)
         if not frame.on_cpu:
-            tau += take(self.blue, frame) * self._limit(frame)
+            tau += take(self.blue, frame) * self._limit(powers)
         elif len(far := torch.nonzero(frame.z > 2.9)[:, 0]):
-            some = frame.rows(far)
-            tau[far] += take(self.blue, some) * self._limit(some)
+            tau[far] += take(self.blue, frame.rows(far)) * self._limit(powers[far])
         return tau.neg_().exp_()
 
-    def _limit(self, frame: Frame) -> Tensor:
+    def _limit(self, powers: Tensor) -> Tensor:
         near = self.limit[4]  # 1 + the redshift at which the limit falls on the pixel, (n_wave,)
-        far = torch.clamp((1 + frame.z)[:, None].float(), min=1.0)  # (n_spec, 1)
-        tau = (
-            self.limit[0] * (far**0.46 - near**0.46)
-            + self.limit[1] * (far**0.18 - near**0.18)
-            - self.limit[2] * (near**-1.32 - far**-1.32)
-            - self.limit[3] * (far**1.68 - near**1.68)
-        )
+        far = [powers[:, k : k + 1] for k in range(len(_POWERS))]  # of 1 + z, (n_spec, 1)
+        beyond = [far[k] - near**power for k, power in enumerate(_POWERS)]
+        factor = self.limit
+        tau = factor[0] * beyond[0] + factor[1] * beyond[1] + factor[2] * beyond[2] - factor[3] * beyond[3]
         return torch.clamp(tau, min=0.0)
 
 
