@@ -21,12 +21,12 @@ def _measured(trained, params, monkeypatch, n_held_out):
     seen = {}
     for name in ("calibrate_rest_error", "measure"):
 
-        def noted(vae, batches, *more, name=name, function=getattr(training, name)):
+        def noted(vae, batches, *more, name=name, function=getattr(training, name), **named):
             seen[name] = set(batches.index.tolist())
-            return function(vae, batches, *more)
+            return function(vae, batches, *more, **named)
 
         monkeypatch.setattr(training, name, noted)
-    figures = training._calibrated(load_model(trained).vae, data, params, 1)
+    figures = training._calibrated(load_model(trained).vae, data, params, 1, measured=False)
     return figures, seen["calibrate_rest_error"], seen["measure"], set(np.flatnonzero(held_out).tolist())
 
 

@@ -1,4 +1,4 @@
-"""A handful of ordinary quasars leaves a right error about right, whichever they are."""
+"""A handful of ordinary quasars leaves the square of a right error within a factor of two, whichever they are."""
 
 import copy
 
@@ -37,8 +37,8 @@ def test_few_ordinary_spectra_leave_a_right_error(quasars, n):
     for seed in range(3):
         rows = np.random.default_rng([seed, n]).choice(len(quasars), n, replace=False)
         some, vae = quasars[rows], copy.deepcopy(shipped)
-        calibrate_rest_error(vae, [(torch.from_numpy(some.flux), torch.from_numpy(some.ivar), some.z)])
-        assert 0.7 < np.median(_errors(vae) / _errors(shipped)) < 1.5
+        calibrate_rest_error(vae, [(torch.from_numpy(some.flux), torch.from_numpy(some.ivar), some.z)], measured=True)
+        assert 0.6 < np.median(_errors(vae) / _errors(shipped)) < 2.2
 
 
 def test_thirty_bright_spectra_raise_an_error_that_is_far_too_small(quasars):
@@ -50,5 +50,5 @@ def test_thirty_bright_spectra_raise_an_error_that_is_far_too_small(quasars):
     made = vae.reconstruct(torch.from_numpy(some.flux), torch.from_numpy(some.ivar), some.z).flux
     noise = 0.03 * made.abs().median(dim=1, keepdim=True).values
     flux = made * (1 + 0.05 * torch.randn(made.shape)) + noise * torch.randn(made.shape)
-    calibrate_rest_error(vae, [(flux, (1 / noise**2).expand_as(flux).contiguous(), some.z)])
+    calibrate_rest_error(vae, [(flux, (1 / noise**2).expand_as(flux).contiguous(), some.z)], measured=True)
     assert 8 * before < np.median(_errors(vae)) < 0.05**2 * 1.5

@@ -1,6 +1,7 @@
 """The laws of the encoder, for the weights that are shipped."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,22 @@ def spectra():
 @pytest.fixture(scope="module")
 def embedding(shipped, spectra):
     return encode(shipped, spectra, batch_size=24)
+
+
+def test_the_card_is_what_is_asked_of_it_and_what_is_said_of_it(shipped):
+    card, measured = shipped.card, shipped.card["held_out"]
+    assert card["n_train"] >= 200_000
+    assert card["data"]["survey"]["anomaly_fraction"] == 0
+    assert card["calibration"]["measured_on_others"]
+    for one in measured["snr_bins"]:
+        assert 0.95 < one["chi_width"] < 1.05
+        assert one["accuracy"] >= 0.95 or one["snr_min"] < 2.0
+    assert 0.95 < card["chi_width_sky"]["sky_lines"] < 1.05
+    assert 0.95 < card["chi_width_sky"]["joins"] < 1.05
+    page = (Path(__file__).parents[2] / "docs/explanation/model.md").read_text()
+    for number in (card["n_train"], card["calibration"]["n_spec"], measured["n_measured"]):
+        assert f"{number:,}" in page
+    assert sum((SHIPPED / name).stat().st_size for name in ("model.safetensors", "model.json")) < 16e6
 
 
 def test_ordinary_spectra_are_reproduced(spectra, embedding):

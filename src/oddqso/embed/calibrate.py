@@ -42,8 +42,9 @@ _MOST_MISSED = 4.0
 """What a spectrum may say of its squared error at most, in units of what is believed."""
 _NOISE_DOUBT = 0.1
 """How well the share of the noise is known; noise that is ten times the error drowns what a spectrum says of that."""
-_FACTOR_WIDTH = 0.7
-"""How far ln(common factor) may stray from 0 before the spectra must say so."""
+_FACTOR_WIDTHS = (3.0, 0.7)
+"""How far ln(common factor) may stray from 0 before the spectra must say so: of what a fit believes, and of an error
+that was measured before."""
 _LEAST_FACTOR = 0.03
 _PRIOR_WIDTH = 0.5
 """How far the error at a wavelength may stray from the common factor before the spectra must say so."""
@@ -65,7 +66,7 @@ class _Said:
 
 
 @torch.inference_mode()
-def calibrate_rest_error(vae: Vae, batches: Iterable[Batch], n_turn: int = 4) -> Float:
+def calibrate_rest_error(vae: Vae, batches: Iterable[Batch], *, measured: bool = False, n_turn: int = 4) -> Float:
     """Set the squared fractional error of the rest frame from held-out spectra, in place.
 
     Parameters
@@ -74,6 +75,8 @@ def calibrate_rest_error(vae: Vae, batches: Iterable[Batch], n_turn: int = 4) ->
         The trained model.
     batches : iterable
         Held-out spectra; walked through twice a turn.
+    measured : bool
+        The error that the model has was measured on other spectra, and is not only what the fit believes.
     n_turn : int
         How often the share of the noise is found given the error, and then the error given that; the weights of the
         pixels depend on both. Spectra that cannot tell noise from error leave all of the noise.
@@ -94,7 +97,9 @@ def calibrate_rest_error(vae: Vae, batches: Iterable[Batch], n_turn: int = 4) ->
             _gather(vae, batch, torch.from_numpy(noise.astype(np.float32)), said)
         if step % 2:
             _set_forest(vae, said.forest, forest)
-            now = _rest_error(said.rest, before + _common(said, before) * (before + _UNKNOWN))
+            excess = _common(said, before, _FACTOR_WIDTHS[measured])
+            expected = before + excess * (before + _UNKNOWN)
+            now = _rest_error(said.rest, np.maximum(expected, _LEAST_FACTOR * before))
         else:
             top, bottom = _together(said.noise)
             prior = 2 / _NOISE_WIDTH**2
@@ -108,13 +113,13 @@ def _rest_variance(vae: Vae) -> Float:
     return total.double().numpy()
 
 
-def _common(said: _Said, before: Float) -> float:
+def _common(said: _Said, before: Float, width: float) -> float:
     """By how much the squared error exceeds what was believed, at all wavelengths, in units of that plus `_UNKNOWN`."""
     (top, bottom), unit = said.rest, before + _UNKNOWN
     known = max(float((bottom * unit**2).sum()), 1e-30)
     found = max(float((top * unit).sum()) / known, _LEAST_FACTOR)
     believed = max(float((bottom * unit * before).sum()) / known, _LEAST_FACTOR)
-    weight = said.known / (said.known + 1 / _FACTOR_WIDTH**2)
+    weight = said.known / (said.known + 1 / width**2)
     return float(believed * ((found / believed) ** weight - 1))
 
 

@@ -126,7 +126,7 @@ def _train(
         seen = _seen(out, vae, data, losses, watch)
         curves, chosen = _train_network(vae, data, params, seed, scratch, course.train, seen)
         course.measure("measure")
-        figures = _calibrated(vae, data, params, seed)
+        figures = _calibrated(vae, data, params, seed, measured=started.get("linear_corrected") is False)
     facts = {
         "n_train": int((~data.held_out).sum()), "seed": seed, "n_component_used": n_used, "amplitude_latent": 0,
         "training": params.model_dump(exclude={"network"}), **started, **chosen, **figures,
@@ -155,7 +155,7 @@ def _learned(data: TrainingSet, start: str) -> dict[str, Any]:
     }
 
 
-def _calibrated(vae: Vae, data: TrainingSet, params: TrainParams, seed: int) -> dict[str, Any]:
+def _calibrated(vae: Vae, data: TrainingSet, params: TrainParams, seed: int, *, measured: bool) -> dict[str, Any]:
     """Set the error right with one part of the held-out spectra and measure the model on the others, for the card.
 
     Of few held-out spectra all do both, and the card says so.
@@ -164,7 +164,7 @@ def _calibrated(vae: Vae, data: TrainingSet, params: TrainParams, seed: int) -> 
     apart = len(held_out) >= FEWEST_APART
     most = params.max_em_spectra // 4
     calibrators = some(held_out, min(most, len(held_out) // 2) if apart else most, [seed, 15])
-    noise = calibrate_rest_error(vae, HeldOut(data, calibrators, CHUNK))
+    noise = calibrate_rest_error(vae, HeldOut(data, calibrators, CHUNK), measured=measured)
     others = np.setdiff1d(held_out, calibrators) if apart else held_out
     figures = measure(vae, HeldOut(data, others, CHUNK), data.snr[others], seed)
     figures |= measure_consistency(vae, data, figures["active_latents"], seed)
