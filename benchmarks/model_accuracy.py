@@ -17,7 +17,7 @@ import numpy as np
 from model_sample import Chunk, chunks
 from oddqso.embed.consistency import measure_consistency
 from oddqso.embed.encoding import encode
-from oddqso.embed.scratch import Rows, TrainingSet
+from oddqso.embed.scratch import unlearned
 from oddqso.embed.threads import threads
 from oddqso.embed.weights import Model, load_model
 from oddqso.reports.accuracy import (
@@ -98,17 +98,13 @@ def measure_model(model: Model, sample: Sequence[Chunk]) -> dict[str, Any]:
 
     accuracy = measure_accuracy(views(), snr.tolist(), np.random.default_rng(SEED), N_BOOTSTRAP)
     parts = [Spectra.from_table(chunk.prepared) for chunk in sample]
-    target_id, z, scale = (np.concatenate([getattr(p, name) for p in parts]) for name in ("target_id", "z", "scale"))
-    data = TrainingSet(
-        Rows([p.flux for p in parts]), Rows([p.ivar for p in parts]), z, snr, np.ones(len(z), bool),
-        scale.astype(np.float64), np.arange(len(z)),
-    )  # fmt: skip
+    data, target_id = unlearned(parts, snr), np.concatenate([part.target_id for part in parts])
     with threads(1):
         consistency = measure_consistency(model.vae, data, np.flatnonzero(model.active).tolist(), SEED)
     return {
         "n_spec": len(snr), "bins": accuracy.bins, "truth": by_snr(snr, off),
         "lines": accuracy.lines,
-        "groups": groups(accuracy, target_id, snr, z, bal, off),
+        "groups": groups(accuracy, target_id, snr, data.z, bal, off),
         "chi_width_observed": _curve(OBSERVED_EDGES, accuracy.observed),
         "chi_width_rest": _curve(REST_EDGES, accuracy.rest),
         **consistency,

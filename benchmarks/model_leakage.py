@@ -17,7 +17,7 @@ from oddqso.api.pretraining import make_chunk, ordinary_survey
 from oddqso.config import read_settings
 from oddqso.desi.survey import plan_survey
 from oddqso.embed.consistency import INTERVALS, SNR_MIN, measure_consistency
-from oddqso.embed.scratch import Rows, TrainingSet, median_snr
+from oddqso.embed.scratch import median_snr, unlearned
 from oddqso.embed.threads import threads
 from oddqso.embed.weights import load_model
 from oddqso.runs.files import read_table
@@ -32,7 +32,8 @@ def measure(folder: Path, sample: Path, scratch: Path, n_target: int = N_TARGET)
     The spectra are kept beside the folder ``sample``.
     """
     model = load_model(folder)
-    data = training_set(bright(sample.parent / f"leakage-{SEED}-{n_target}", n_target))
+    parts = bright(sample.parent / f"leakage-{SEED}-{n_target}", n_target)
+    data = unlearned(parts, np.concatenate([median_snr(part.flux, part.ivar) for part in parts]))
     with threads(1):
         found = measure_consistency(model.vae, data, np.flatnonzero(model.active).tolist(), SEED)
     leakage = found["redshift_leakage"]
@@ -55,19 +56,6 @@ def bright(folder: Path, n_target: int) -> list[Spectra]:
         asked = np.any([(part.z >= low) & (part.z < high) for low, high in INTERVALS], axis=0)
         found.append(part[asked])
     return found
-
-
-def training_set(parts: list[Spectra]) -> TrainingSet:
-    """All of them as spectra that nothing has learned from."""
-    parts = [part for part in parts if len(part)]
-    z, scale, snr = (
-        np.concatenate(list(values)).astype(np.float64)
-        for values in zip(*((part.z, part.scale, median_snr(part.flux, part.ivar)) for part in parts), strict=True)
-    )
-    return TrainingSet(
-        Rows([part.flux for part in parts]), Rows([part.ivar for part in parts]), z, snr, np.ones(len(z), bool), scale,
-        np.arange(len(z)),
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from model_page import _leakage
 
 import model as benchmark
 from model_flop import flop_of
-from model_leakage import bright, training_set
+from model_leakage import bright
 from model_real import BINS, measure, missing
 from model_speed import whitened
 from oddqso.embed.encoding import encode
 from oddqso.embed.params import EmbedParams
+from oddqso.embed.scratch import median_snr, unlearned
 from oddqso.embed.starting import SHIPPED
 from oddqso.embed.vae import Vae
 from oddqso.embed.weights import Model
@@ -126,14 +127,14 @@ def test_the_file_keeps_other_parts_and_says_if_they_were_measured_with_other_co
 
 def test_leakage_is_measured_on_bright_quasars_of_the_intervals_simulated_once(tmp_path):
     parts = bright(tmp_path, 60)
-    data = training_set(parts)
+    data = unlearned(parts, np.concatenate([median_snr(part.flux, part.ivar) for part in parts]))
     assert 0 < len(data.z) < 60
     assert data.snr.min() >= 2.0
     assert data.held_out.all()
     assert data.z.min() >= 0.7
     assert data.z.max() < 2.6
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")}
-    np.testing.assert_array_equal(training_set(bright(tmp_path, 60)).z, data.z)
+    np.testing.assert_array_equal(np.concatenate([part.z for part in bright(tmp_path, 60)]), data.z)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")} == before
 
 

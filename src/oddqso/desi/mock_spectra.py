@@ -86,14 +86,6 @@ def pixel_truth(
     return seen.spectra, seen.strict, Truth(flux, calibration, targets)
 
 
-def noiseless(plan: PixelPlan, params: SurveyParams) -> tuple[NDArray[np.int64], list[Target], list[Observation]]:
-    """TARGETIDs, targets and observations of a plan, without observing anything."""
-    targets = make_targets(plan, params)
-    observed = draw_fibers(plan, targets, params)
-    fibermap = fill_fibermap(plan, targets, observed, params)["FIBERMAP"]
-    return fibermap["TARGETID"].astype(np.int64), targets, observed
-
-
 def before_noise(target: Target, observed: Observation) -> NDArray[np.float32]:
     """Flux behind Galactic dust and the optics, (n_wave,) [1e-17 erg / (s cm2 Angstrom)], on the native grid."""
     dust = 10 ** (-0.4 * observed.ebv * galactic_extinction(native_grid()))

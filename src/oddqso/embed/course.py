@@ -16,9 +16,9 @@ Tell = Callable[[str, float], None]
 """Is told what is being done, and the share of it that is done, 0 to 1."""
 
 _ITERATION, _HELD_OUT, _CALIBRATION = 0.85, 0.4, 0.5
-"""Time of a spectrum in an iteration of the linear part, in a validation, and in a turn of the calibration, relative to
+"""Time of a spectrum in an iteration of the linear part, in a validation, and in a pass of the calibration, relative to
 that in a step of the training, as measured with 63 components on one core."""
-_TURNS = 8
+_TURNS = 12
 """Passes over the held-out spectra in the end: calibration, accuracy, leakage, consistency."""
 _GATHER = 0.02
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from oddqso.embed.checkpoint import load_aside, save_aside
 from oddqso.embed.frame import take
+from oddqso.embed.linear import FLOOR
 from oddqso.embed.loss import Terms, free_bits, line_weights, misfit, roughness
 from oddqso.embed.params import TrainParams
 from oddqso.embed.scratch import TrainingSet
@@ -142,7 +143,7 @@ class VaeModule(lightning.LightningModule):  # type: ignore[misc]  # lightning h
         encoded = self.vae.encode(flux, shown, frame, transmission, fraction.detach())
         latent = encoded.mean if generator is None else self.vae.sample(encoded, generator)
         model = self.vae.decode(latent, frame, transmission)
-        floor = 0.05 * encoded.linear.amplitude[:, None]
+        floor = FLOOR * encoded.linear.amplitude[:, None]
         variance = self.vae.linear.variance(ivar, model.detach(), fraction, floor)
         training = generator is not None
         weight = take(self.line_weight, frame) if training else torch.ones(1, 1, device=flux.device)

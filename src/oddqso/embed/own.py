@@ -9,7 +9,7 @@ import torch
 from oddqso.embed.consistency import SNR_MIN, measure_consistency
 from oddqso.embed.encoding import encode
 from oddqso.embed.metrics import ACTIVE_NAT
-from oddqso.embed.scratch import TrainingSet, median_snr
+from oddqso.embed.scratch import median_snr, unlearned
 from oddqso.embed.threads import threads
 from oddqso.embed.vae import kl_units
 from oddqso.embed.weights import Model
@@ -27,7 +27,7 @@ _N_LEAST: Final = 20
 
 
 def measure_own(model: Model, batches: Iterable[Spectra], seed: int) -> dict[str, Any]:
-    """Active latents, redshift leakage and shift consistency on spectra that the model has not learned from.
+    """Active latents, redshift leakage and shift consistency on spectra of a run that does not teach the model.
 
     Parameters
     ----------
@@ -56,11 +56,7 @@ def measure_own(model: Model, batches: Iterable[Spectra], seed: int) -> dict[str
     if n_spec < _N_LEAST:
         return {"n_encoded": n_spec, "active_units": None, "redshift_leakage": None, "shift_consistency": None}
     units = np.concatenate([_divergence(model, spectra) for spectra in _first([one for one, _ in parts], N_ENCODED)])
-    whole = {name: np.concatenate([getattr(one, name) for one, _ in parts]) for name in ("flux", "ivar", "z", "scale")}
-    data = TrainingSet(
-        whole["flux"], whole["ivar"], whole["z"].astype(np.float64), np.concatenate([snr for _, snr in parts]),
-        np.ones(n_spec, np.bool_), whole["scale"].astype(np.float64), np.arange(n_spec),
-    )  # fmt: skip
+    data = unlearned([one for one, _ in parts], np.concatenate([snr for _, snr in parts]))
     with threads(1):
         figures = measure_consistency(model.vae, data, model.card["active_latents"], seed, _N_INTERVAL)
     return {"n_encoded": len(units), "active_units": int(np.sum(units.mean(axis=0) > ACTIVE_NAT)), **figures}

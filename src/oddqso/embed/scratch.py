@@ -94,6 +94,22 @@ def hash_share(target_id: NDArray[np.int64], seed: int, purpose: str) -> NDArray
     return np.array(values, dtype=np.uint64).astype(np.float64) / 2.0**64
 
 
+def unlearned(parts: Sequence[Spectra], snr: NDArray[np.float64]) -> TrainingSet:
+    """Spectra (n_spec,) that lie in several parts, none of which teaches; no flux is copied.
+
+    Parameters
+    ----------
+    parts : sequence of Spectra
+        On the model grid.
+    snr : (n_spec,) float64
+        Their median signal-to-noise ratio per native pixel.
+    """
+    parts = [part for part in parts if len(part)]
+    z, scale = (np.concatenate([getattr(p, name) for p in parts]).astype(np.float64) for name in ("z", "scale"))
+    flux, ivar = Rows([part.flux for part in parts]), Rows([part.ivar for part in parts])
+    return TrainingSet(flux, ivar, z, snr, np.ones(len(z), np.bool_), scale, np.arange(len(z)))
+
+
 def median_snr(flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray[np.float64]:
     """Median signal-to-noise ratio per native pixel of 0.8 Angstrom, (n_spec,), 0 where nothing is known."""
     step = np.sqrt(STEP_ANGSTROM / np.gradient(model_grid()))

@@ -95,10 +95,6 @@ def take_look(vae: Vae, data: TrainingSet, curves: list[dict[str, Any]]) -> Look
     index = examples(data)
     flux, ivar, z = data.read(index)
     device = vae.linear.table.device
-    frame = vae.grid.frame(z, device)
-    transmission, fraction = vae.context(frame)
-    shown, known = torch.from_numpy(flux).to(device), torch.from_numpy(ivar).to(device)
-    encoded = vae.encode(shown, known, frame, transmission, fraction)
-    model = vae.decode(encoded.mean, frame, transmission)
-    error = fraction.sqrt() * model.abs()
-    return Look(curves, z, data.snr[index], flux, ivar, model.cpu().numpy(), error.cpu().numpy())
+    made = vae.reconstruct(torch.from_numpy(flux).to(device), torch.from_numpy(ivar).to(device), z)
+    error = made.fraction.sqrt() * made.flux.abs()
+    return Look(curves, z, data.snr[index], flux, ivar, made.flux.cpu().numpy(), error.cpu().numpy())
